@@ -1,0 +1,1 @@
+"""Greedy block coordinate descent: partitions, selection rules, updates, estimators."""

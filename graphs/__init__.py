@@ -1,0 +1,1 @@
+"""Ground floor: CSR graphs, forests, colourings and one indexed priority queue."""

@@ -1,0 +1,37 @@
+"""The one door to numba: every compiled function of the project goes through ``kernel``."""
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import TypeVar
+
+import numba
+
+F = TypeVar("F", bound=Callable)
+
+OPTIONS = {"nogil": True, "error_model": "numpy"}
+
+
+def kernel(function: F) -> F:
+    """Compile a serial kernel over plain arrays: GIL released, cached on disk, numpy's division.
+
+    Where no cache folder is writable (a read-only installation without a home), numba refuses to
+    decorate at all; kernels are then compiled anew in each process instead of failing the import.
+    """
+    try:
+        return numba.njit(cache=True, **OPTIONS)(function)
+    except RuntimeError as error:
+        if "no locator available" not in str(error):
+            raise
+        _warn_uncached()
+        return numba.njit(**OPTIONS)(function)
+
+
+@functools.cache  # once a process, not once a kernel
+def _warn_uncached() -> None:
+    warnings.warn(
+        "compiled code cannot be cached: no writable cache folder, so every process compiles anew; "
+        "set NUMBA_CACHE_DIR to a writable folder.",
+        RuntimeWarning,
+        stacklevel=4,
+    )

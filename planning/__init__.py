@@ -1,0 +1,1 @@
+"""Roadmaps and planners that repair their tree when the world changes."""

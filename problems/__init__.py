@@ -1,0 +1,1 @@
+"""What is solved: losses, penalties, data sets and worlds."""

@@ -1,0 +1,56 @@
+"""The kernel decorator, with and without a place to cache."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from graphs._jit import kernel
+
+UNWRITABLE = """
+import warnings
+from numba.core import caching
+caching.CacheImpl._locator_classes = []
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    from graphs._jit import kernel
+    @kernel
+    def double(x):
+        return 2 * x
+    @kernel
+    def halve(x):
+        return x / 2
+assert double(21) == 42 and halve(84) == 42
+assert [str(w.message)[:34] for w in caught] == ["compiled code cannot be cached: no"], caught
+"""
+
+
+def test_kernel_compiles_without_a_cache_where_no_folder_is_writable():
+    done = subprocess.run(
+        [sys.executable, "-c", UNWRITABLE],
+        capture_output=True,
+        text=True,
+        env=os.environ,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_kernel_divides_as_numpy_does():
+    @kernel
+    def divide(a, b):
+        return a / b
+
+    assert divide(1.0, 0.0) == float("inf")
+
+
+def test_kernel_lets_other_decoration_errors_through(monkeypatch):
+    import numba
+
+    def broken(**_):
+        raise RuntimeError("something else")
+
+    monkeypatch.setattr(numba, "njit", broken)
+    with pytest.raises(RuntimeError, match="something else"):
+        kernel(lambda x: x)
