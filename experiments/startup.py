@@ -1,0 +1,80 @@
+"""What starting costs: import time of each package, first call with a cold and a warm cache.
+
+``python -m experiments.startup`` writes ``output/startup/startup.csv`` and ``.md``. Every figure is
+the median over fresh processes; scikit-learn's own import stands beside them.
+"""
+
+import argparse
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+IMPORTS = ("numpy", "sklearn.linear_model", "numba", "graphs", "problems", "bcd", "planning")
+FIRST_CALLS = {
+    "Lasso().fit on 50 x 20": (
+        "import numpy as np; from bcd import Lasso; rng = np.random.default_rng(0); "
+        "X = rng.standard_normal((50, 20)); y = X[:, 0] + rng.standard_normal(50)",
+        "Lasso(alpha=0.1).fit(X, y)",
+    ),
+    "FMTx first plan, 500 samples": (
+        "from problems.worlds import DiscWorld; from planning import FMTx; "
+        "world = DiscWorld(bounds=((0, 10), (0, 10))); world.add((5.0, 5.0), 1.0)",
+        "p = FMTx(world, n_samples=500, seed=0); p.set_goal((9, 9)); p.plan((1, 1)); "
+        "world.add((3.0, 3.0), 0.5); p.update()",
+    ),
+}
+
+
+def seconds(setup: str, statement: str, cache: Path) -> float:
+    """Time ``statement`` after ``setup`` in a fresh process whose compiled code is in ``cache``."""
+    clock = "time.perf_counter()"
+    code = f"import time; {setup}; start = {clock}; {statement}; print({clock} - start)"
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    return float(done.stdout)
+
+
+def measure(repeats: int) -> list[tuple[str, str, float]]:
+    """Rows of (what, cache, seconds); the cold cache is an empty folder, so it runs once."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        warm = Path(folder)
+        for name in IMPORTS:
+            seconds("pass", f"import {name}", warm)
+            times = [seconds("pass", f"import {name}", warm) for _ in range(repeats)]
+            rows.append((f"import {name}", "warm", statistics.median(times)))
+        for name, (setup, statement) in FIRST_CALLS.items():
+            with tempfile.TemporaryDirectory() as empty:
+                rows.append((name, "cold", seconds(setup, statement, Path(empty))))
+            seconds(setup, statement, warm)
+            times = [seconds(setup, statement, warm) for _ in range(repeats)]
+            rows.append((name, "warm", statistics.median(times)))
+    return rows
+
+
+def main() -> None:
+    """Measure, print and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, default=Path("output/startup"))
+    parser.add_argument("--repeats", type=int, default=5)
+    arguments = parser.parse_args()
+    rows = measure(arguments.repeats)
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    csv = "\n".join(["what,cache,seconds", *(f'"{a}",{b},{s:.4f}' for a, b, s in rows)])
+    (arguments.output / "startup.csv").write_text(csv + "\n")
+    machine = f"Python {platform.python_version()}, {os.cpu_count()} cores"
+    machine += f"; medians of {arguments.repeats} processes (cold: one)"
+    table = ["| what | cache | seconds |", "| --- | --- | --- |"]
+    table += [f"| {what} | {cache} | {value:.3f} |" for what, cache, value in rows]
+    (arguments.output / "startup.md").write_text("\n".join([*table, "", machine, ""]))
+    print("\n".join([*table, machine]))
+
+
+if __name__ == "__main__":
+    main()
