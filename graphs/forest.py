@@ -1,0 +1,314 @@
+"""Forests inside graphs: how to find them, in which order to walk them, how to solve on them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from graphs._jit import kernel
+from graphs.csr import CSRGraph
+
+OK = 0
+NOT_POSITIVE_DEFINITE = 1
+NOT_A_FOREST = 2
+
+
+class Elimination(NamedTuple):
+    """How to walk a forest leaves first.
+
+    Attributes
+    ----------
+    order : ndarray of shape (n_members,), int32
+        The forest's vertices, children before parents.
+    parent : ndarray of shape (n_members,), int32
+        Place in ``order`` of each vertex's parent; -1 at roots. ``parent[i] > i`` elsewhere.
+    slot : ndarray of shape (n_members,), int64
+        Slot of the edge from ``order[i]`` to its parent in the graph; -1 at roots.
+    """
+
+    order: NDArray[np.int32]
+    parent: NDArray[np.int32]
+    slot: NDArray[np.int64]
+
+
+@kernel
+def find_root(leader, v):
+    """Return the representative of ``v``'s set, halving the path on the way.
+
+    leader : (n,) int32, changed in place
+    """
+    while leader[v] != v:
+        leader[v] = leader[leader[v]]
+        v = leader[v]
+    return v
+
+
+@kernel
+def unite(leader, size, u, v):
+    """Join the sets of ``u`` and ``v``, the smaller below the larger; False if they are one."""
+    u, v = find_root(leader, u), find_root(leader, v)
+    if u == v:
+        return False
+    if size[u] < size[v]:
+        u, v = v, u
+    leader[v] = u
+    size[u] += size[v]
+    return True
+
+
+@kernel
+def _can_join(indptr, indices, leader, label, forest, v, seen, stamp):
+    # v closes a cycle iff two of its neighbours inside the forest are already connected
+    for slot in range(indptr[v], indptr[v + 1]):
+        u = indices[slot]
+        if label[u] == forest:
+            root = find_root(leader, u)
+            if seen[root] == stamp:
+                return False
+            seen[root] = stamp
+    return True
+
+
+@kernel
+def _join(indptr, indices, leader, size, label, forest, v):
+    label[v] = forest
+    for slot in range(indptr[v], indptr[v + 1]):
+        if label[indices[slot]] == forest:
+            unite(leader, size, v, indices[slot])
+
+
+@kernel
+def _grow_forest(indptr, indices, order, label):
+    n = len(label)
+    leader = np.arange(n, dtype=np.int32)
+    size = np.ones(n, dtype=np.int32)
+    seen = np.full(n, -1, dtype=np.int64)
+    for i in range(len(order)):
+        v = order[i]
+        if _can_join(indptr, indices, leader, label, 0, v, seen, i):
+            _join(indptr, indices, leader, size, label, 0, v)
+
+
+@kernel
+def _first_fit(indptr, indices, order, label):
+    # Each forest is grown by one walk over what the earlier ones left, so one leader array serves.
+    n = len(label)
+    leader = np.arange(n, dtype=np.int32)
+    size = np.ones(n, dtype=np.int32)
+    seen = np.full(n, -1, dtype=np.int64)
+    left = order.copy()
+    n_left = len(left)
+    stamp = 0
+    forest = 0
+    while n_left > 0:
+        kept = 0
+        for i in range(n_left):
+            v = left[i]
+            stamp += 1
+            if _can_join(indptr, indices, leader, label, forest, v, seen, stamp):
+                _join(indptr, indices, leader, size, label, forest, v)
+            else:
+                left[kept] = v
+                kept += 1
+        n_left = kept
+        forest += 1
+    return forest
+
+
+@kernel
+def _walk_forest(indptr, indices, member, order, parent, slot):
+    """Breadth first from each root, then reversed; returns OK or NOT_A_FOREST.
+
+    member : (n,) bool;  order, parent : (k,) int32, slot : (k,) int64, all overwritten
+    """
+    n, k = len(member), len(order)
+    place = np.full(n, -1, dtype=np.int32)
+    tail = k  # filled from the back: a parent stands behind its children
+    head = k
+    for root in range(n):
+        if not member[root] or place[root] >= 0:
+            continue
+        tail -= 1
+        order[tail], parent[tail], slot[tail] = root, -1, -1
+        place[root] = tail
+        while head > tail:
+            head -= 1
+            v = order[head]
+            for s in range(indptr[v], indptr[v + 1]):
+                u = indices[s]
+                if not member[u]:
+                    continue
+                if place[u] >= 0:
+                    if parent[head] < 0 or order[parent[head]] != u:
+                        if place[u] > head or parent[place[u]] != head:
+                            return NOT_A_FOREST
+                    continue
+                tail -= 1
+                order[tail], parent[tail], slot[tail] = u, head, s
+                place[u] = tail
+    return OK
+
+
+@kernel
+def _opposite_slots(reverse, slot):
+    for i in range(len(slot)):
+        if slot[i] >= 0:
+            slot[i] = reverse[slot[i]]
+
+
+@kernel
+def solve_forest(parent, diagonal, link, rhs, out):
+    """Solve A X = R in O(n) a column for a symmetric A whose off-diagonal graph is a forest.
+
+    Vertices are laid out in elimination order, so memory is walked forwards and back once.
+
+    parent : (n,) int32, place of the parent, behind its children; -1 at roots
+    diagonal, link : (n,) float64, A[i, i] and A[i, parent[i]]
+    rhs, out : (n, k) float64; out is overwritten and may be rhs itself
+    Returns OK, or NOT_POSITIVE_DEFINITE when a pivot is not above zero (``out`` is then undefined).
+    """
+    n, k = rhs.shape
+    pivot = diagonal.copy()
+    for i in range(n):
+        for c in range(k):
+            out[i, c] = rhs[i, c]
+    for i in range(n):
+        if not pivot[i] > 0.0:  # catches NaN too
+            return NOT_POSITIVE_DEFINITE
+        p = parent[i]
+        if p >= 0:
+            factor = link[i] / pivot[i]
+            pivot[p] -= factor * link[i]
+            for c in range(k):
+                out[p, c] -= factor * out[i, c]
+    for i in range(n - 1, -1, -1):
+        p = parent[i]
+        inverse = 1.0 / pivot[i]
+        for c in range(k):
+            value = out[i, c]
+            if p >= 0:
+                value -= link[i] * out[p, c]
+            out[i, c] = value * inverse
+    return OK
+
+
+def _checked_order(graph: CSRGraph, order: ArrayLike | None) -> NDArray[np.int32]:
+    n = graph.n_vertices
+    if order is None:
+        return np.arange(n, dtype=np.int32)
+    given = np.asarray(order)
+    if given.shape != (n,) or not np.array_equal(np.sort(given), np.arange(n)):
+        raise ValueError(
+            f"order must be a permutation of 0..{n - 1}, got an array of shape {given.shape}."
+        )
+    return np.ascontiguousarray(given, dtype=np.int32)
+
+
+def _require_undirected(graph: CSRGraph) -> None:
+    if graph.reverse is None:
+        raise ValueError("graph must be undirected, got a directed one.")
+
+
+def first_fit_forests(graph: CSRGraph, order: ArrayLike | None = None) -> NDArray[np.int32]:
+    """Partition the vertices into induced forests: each vertex joins the first that it fits.
+
+    Parameters
+    ----------
+    graph : CSRGraph
+        Undirected.
+    order : array_like of shape (n_vertices,), default=None
+        The order in which vertices choose; 0, 1, 2, ... when None.
+
+    Returns
+    -------
+    label : ndarray of shape (n_vertices,), int32
+        The number of each vertex's forest.
+
+    Notes
+    -----
+    Near-linear in edges for each forest; a graph of degeneracy d needs at most d/2 + 1 in a
+    suitable order. Partitions of this kind are the fixed blocks of [1]_, section 5.
+
+    References
+    ----------
+    .. [1] Nutini, Laradji, Schmidt (2022), "Let's Make Block Coordinate Descent Converge Faster".
+
+    Examples
+    --------
+    >>> square = CSRGraph.from_edges(4, [0, 1, 2, 3], [1, 2, 3, 0])
+    >>> first_fit_forests(square)
+    array([0, 0, 0, 1], dtype=int32)
+    """
+    _require_undirected(graph)
+    label = np.full(graph.n_vertices, -1, dtype=np.int32)
+    _first_fit(graph.indptr, graph.indices, _checked_order(graph, order), label)
+    return label
+
+
+def greedy_forest(graph: CSRGraph, score: ArrayLike) -> NDArray[np.bool_]:
+    """Grow a maximal induced forest, highest score first, skipping what would close a cycle.
+
+    Parameters
+    ----------
+    graph : CSRGraph
+        Undirected.
+    score : array_like of shape (n_vertices,)
+        Not NaN. Ties go to the lower vertex number.
+
+    Returns
+    -------
+    member : ndarray of shape (n_vertices,), bool
+        No vertex outside could be added without closing a cycle.
+    """
+    score = np.asarray(score, dtype=np.float64)
+    if score.shape != (graph.n_vertices,):
+        raise ValueError(f"score must have shape ({graph.n_vertices},), got {score.shape}.")
+    if np.isnan(score).any():
+        raise ValueError(f"score must not be NaN, got NaN at {np.flatnonzero(np.isnan(score))[0]}.")
+    return _forest_in_order(graph, np.argsort(-score, kind="stable").astype(np.int32))
+
+
+def random_forest(graph: CSRGraph, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Grow a maximal induced forest in a random order; see :func:`greedy_forest`."""
+    return _forest_in_order(graph, rng.permutation(graph.n_vertices).astype(np.int32))
+
+
+def _forest_in_order(graph: CSRGraph, order: NDArray[np.int32]) -> NDArray[np.bool_]:
+    _require_undirected(graph)
+    label = np.full(graph.n_vertices, -1, dtype=np.int32)
+    _grow_forest(graph.indptr, graph.indices, order, label)
+    return label == 0
+
+
+def eliminate(graph: CSRGraph, member: ArrayLike | None = None) -> Elimination:
+    """Order an induced forest leaves first, roots last.
+
+    Parameters
+    ----------
+    graph : CSRGraph
+        Undirected.
+    member : array_like of shape (n_vertices,), bool, default=None
+        The forest's vertices; all when None.
+
+    Raises
+    ------
+    ValueError
+        If the members' edges close a cycle.
+    """
+    _require_undirected(graph)
+    n = graph.n_vertices
+    inside = np.ones(n, dtype=np.bool_) if member is None else np.asarray(member)
+    if inside.shape != (n,) or inside.dtype != np.bool_:
+        raise ValueError(
+            f"member must be a boolean array of shape ({n},), "
+            f"got {inside.dtype} of shape {inside.shape}."
+        )
+    k = int(np.count_nonzero(inside))
+    order, parent = np.empty(k, dtype=np.int32), np.empty(k, dtype=np.int32)
+    slot = np.empty(k, dtype=np.int64)
+    if _walk_forest(graph.indptr, graph.indices, inside, order, parent, slot) == NOT_A_FOREST:
+        raise ValueError("member must induce a forest, got vertices whose edges close a cycle.")
+    _opposite_slots(graph.reverse, slot)
+    return Elimination(order, parent, slot)

@@ -1,0 +1,130 @@
+"""Graphs of point clouds, and the order that keeps neighbours near in memory."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import cKDTree
+
+from graphs._jit import kernel
+from graphs.csr import MAX_SLOTS, CSRGraph
+
+
+def _checked_points(points: ArrayLike) -> NDArray[np.float64]:
+    cloud = np.ascontiguousarray(points, dtype=np.float64)
+    if cloud.ndim != 2 or cloud.shape[1] == 0:
+        raise ValueError(f"points must have shape (n, d) with d above 0, got {cloud.shape}.")
+    bad = np.argwhere(~np.isfinite(cloud))
+    if len(bad):
+        i, j = bad[0]
+        raise ValueError(f"points must be finite, got {cloud[i, j]} at row {i}, column {j}.")
+    return cloud
+
+
+def radius_graph(points: ArrayLike, radius: float) -> CSRGraph:
+    """Join all pairs of points at most ``radius`` apart, weighted by Euclidean distance.
+
+    Parameters
+    ----------
+    points : array_like of shape (n, d)
+    radius : float
+        Above zero, in the unit of the points.
+
+    Returns
+    -------
+    CSRGraph
+        Undirected, vertices in the order of ``points``.
+
+    Raises
+    ------
+    ValueError
+        If ``radius`` is not a positive finite number, a point is not finite, or the graph would
+        have more slots than 32-bit slot numbers can name.
+
+    Examples
+    --------
+    >>> radius_graph([[0.0], [1.0], [3.0]], 2.0).weights
+    array([1., 1., 2., 2.])
+    """
+    cloud = _checked_points(points)
+    if not (np.isfinite(radius) and radius > 0):
+        raise ValueError(f"radius must be a positive finite number, got {radius}.")
+    if len(cloud) == 0:
+        return CSRGraph.from_edges(0, [], [])
+    tree = cKDTree(cloud)
+    expected = int(tree.count_neighbors(tree, radius)) - len(cloud) if len(cloud) > 10_000 else 0
+    if expected > MAX_SLOTS:
+        raise ValueError(
+            f"radius must give at most {MAX_SLOTS} slots, got {radius}, which gives {expected}."
+        )
+    pairs = tree.query_pairs(radius, output_type="ndarray")
+    return _by_distance(cloud, pairs[:, 0], pairs[:, 1])
+
+
+def knn_graph(points: ArrayLike, k: int) -> CSRGraph:
+    """Join each point to its ``k`` nearest others, symmetrised, weighted by Euclidean distance.
+
+    Parameters
+    ----------
+    points : array_like of shape (n, d)
+    k : int
+        From 1 to n - 1.
+
+    Returns
+    -------
+    CSRGraph
+        Undirected: an edge is there when either end counts the other among its nearest.
+    """
+    cloud = _checked_points(points)
+    if not 1 <= k < len(cloud):
+        raise ValueError(f"k must lie in 1..{len(cloud) - 1} for {len(cloud)} points, got {k}.")
+    nearest = cKDTree(cloud).query(cloud, k=k + 1)[1]
+    tails = np.repeat(np.arange(len(cloud)), k + 1)
+    heads = nearest.ravel()
+    # a point that coincides with others may not find itself first, so itself is dropped by name
+    surplus = np.flatnonzero((nearest != np.arange(len(cloud))[:, None]).all(axis=1))
+    keep = tails != heads
+    keep[surplus * (k + 1) + k] = False
+    low, high = np.minimum(tails, heads)[keep], np.maximum(tails, heads)[keep]
+    code = np.unique(low * np.int64(len(cloud)) + high)
+    return _by_distance(cloud, code // len(cloud), code % len(cloud))
+
+
+def _by_distance(cloud, tails, heads) -> CSRGraph:
+    distance = np.linalg.norm(cloud[tails] - cloud[heads], axis=1)
+    return CSRGraph.from_edges(len(cloud), tails, heads, distance)
+
+
+@kernel
+def _morton_codes(cells, bits, code):
+    n, d = cells.shape
+    for i in range(n):
+        value = np.uint64(0)
+        for bit in range(bits - 1, -1, -1):
+            for j in range(d):
+                value = (value << np.uint64(1)) | ((cells[i, j] >> np.uint64(bit)) & np.uint64(1))
+        code[i] = value
+
+
+def spatial_order(points: ArrayLike) -> NDArray[np.int32]:
+    """Order points along a Morton curve, so that near points are near in memory.
+
+    Parameters
+    ----------
+    points : array_like of shape (n, d)
+
+    Returns
+    -------
+    order : ndarray of shape (n,), int32
+        ``points[order]`` follows the curve. Dimensions beyond the 64th do not count.
+    """
+    cloud = _checked_points(points)[:, :64]
+    if len(cloud) == 0:
+        return np.empty(0, dtype=np.int32)
+    bits = min(64 // cloud.shape[1], 21)
+    low = cloud.min(axis=0)
+    extent = np.maximum(cloud.max(axis=0) - low, np.finfo(float).tiny)
+    cells = np.minimum((cloud - low) / extent * 2.0**bits, 2.0**bits - 1).astype(np.uint64)
+    code = np.empty(len(cloud), dtype=np.uint64)
+    _morton_codes(cells, bits, code)
+    return np.argsort(code, kind="stable").astype(np.int32)
