@@ -1,1 +1,5 @@
 """What can be hit: discs and occupancy grids, in metres, each with a change log."""
+
+from problems.worlds.discs import DiscWorld
+
+__all__ = ["DiscWorld"]

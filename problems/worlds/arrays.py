@@ -1,0 +1,68 @@
+"""What kernels and planners see of a world: a snapshot of arrays, and what changed since one."""
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+DISCS = 0  # tag of worlds made of discs (balls in any dimension)
+GRID = 1  # tag of occupancy grids
+
+
+class WorldArrays(NamedTuple):
+    """A snapshot of a world, as its kernels read it; fields a kind does not use are empty.
+
+    Later changes of the world never reach a snapshot that was already taken.
+    """
+
+    kind: int  # DISCS or GRID
+    bounds: NDArray[np.float64]  # (d, 2), lowest and highest coordinate, metres
+    discs: NDArray[np.float64]  # (m, d + 1), centre and radius (robot's radius included), metres
+    clearance: NDArray[np.float32]  # (rows, cols), cell centre to nearest blocked cell, metres
+    blocked: NDArray[np.uint8]  # (rows, cols), 1 where a cell is blocked
+    frame: NDArray[np.float64]  # (4,), origin_x, origin_y, resolution, robot_radius, metres
+
+
+class WorldChanges(NamedTuple):
+    """Net difference between a world at an earlier revision and now.
+
+    Everything whose answer may have turned lies in these regions, the robot's radius included:
+    a motion that touches none of the blocked ones was not blocked by the change, and one that
+    touches none of the freed ones was not freed by it.
+    """
+
+    revision: int  # the world's revision that these changes lead to
+    complete: bool  # False: the log no longer reaches back, anything may have changed
+    n_moved: int  # row i of both disc arrays is the same moved disc for i < n_moved
+    blocked_discs: NDArray[np.float64]  # (k, d + 1), where discs are now, centre and radius
+    freed_discs: NDArray[np.float64]  # (l, d + 1), where discs were before
+    blocked_boxes: NDArray[np.float64]  # (k, d, 2), lowest and highest coordinate, metres
+    freed_boxes: NDArray[np.float64]  # (l, d, 2)
+
+
+class World(Protocol):
+    """What a planner asks of a world."""
+
+    @property
+    def dimension(self) -> int:
+        """Number of coordinates of a configuration."""
+
+    @property
+    def bounds(self) -> NDArray[np.float64]:
+        """Lowest and highest coordinate of each axis, (d, 2), metres."""
+
+    @property
+    def revision(self) -> int:
+        """A number that grows with each change."""
+
+    def arrays(self) -> WorldArrays:
+        """Snapshot for kernels."""
+
+    def changes_since(self, revision: int) -> WorldChanges:
+        """Net changes from ``revision`` to now."""
+
+    def is_free(self, points: ArrayLike) -> NDArray[np.bool_]:
+        """Tell which of the (k, d) points are within bounds and hit nothing."""
+
+    def is_motion_free(self, starts: ArrayLike, ends: ArrayLike) -> NDArray[np.bool_]:
+        """Tell which straight motions between the (k, d) starts and ends hit nothing."""

@@ -1,0 +1,294 @@
+"""Discs (balls in any dimension) that appear, move and vanish, with a change log."""
+
+import threading
+from collections import deque
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from problems.worlds._validate import check_bounds, check_number, check_point, check_points
+from problems.worlds.arrays import DISCS, WorldArrays, WorldChanges
+from problems.worlds.kernels import motions_are_free, points_are_free
+
+_LOG_ENTRIES = 1024  # revisions kept; whoever is further behind starts over
+
+
+class _Entry(NamedTuple):
+    """One change: radius NaN stands for a disc that was not there, or is no longer."""
+
+    revision: int
+    ids: NDArray[np.int64]  # (k,)
+    before: NDArray[np.float64]  # (k, d + 1)
+    after: NDArray[np.float64]  # (k, d + 1)
+
+
+class DiscWorld:
+    """A box with discs in it, in metres; balls when there are more than two axes.
+
+    Parameters
+    ----------
+    bounds : array_like of shape (d, 2)
+        Lowest and highest coordinate of each axis, metres.
+    robot_radius : float, default=0
+        Radius of the robot, metres; every disc is grown by it, so that the robot is a point.
+
+    Raises
+    ------
+    ValueError
+        If ``bounds`` are not finite increasing pairs or ``robot_radius`` is negative.
+
+    Notes
+    -----
+    Touching a disc is a collision. Changes may come from one thread while another one takes
+    snapshots: each method is atomic. The log keeps the last 1024 changes.
+
+    Examples
+    --------
+    >>> world = DiscWorld(bounds=((-50, 50), (-50, 50)))
+    >>> k = world.add((3.0, 4.0), 2.5)
+    >>> world.is_motion_free([(0, 0)], [(6, 8)])
+    array([False])
+    >>> world.move(k, (20.0, 4.0))
+    >>> world.is_motion_free([(0, 0)], [(6, 8)])
+    array([ True])
+    """
+
+    def __init__(self, bounds: ArrayLike, *, robot_radius: float = 0.0) -> None:
+        self._bounds = check_bounds(bounds)
+        self._bounds.flags.writeable = False
+        self._robot_radius = check_number("robot_radius", robot_radius)
+        self._discs = np.empty((0, self.dimension + 1))  # by id, radius NaN once removed
+        self._velocity = np.empty((0, self.dimension))  # metres a second
+        self._revision = 0
+        self._log: deque[_Entry] = deque(maxlen=_LOG_ENTRIES)
+        self._lock = threading.RLock()
+
+    def __repr__(self) -> str:
+        return f"DiscWorld(bounds={self._bounds.tolist()}, n_discs={len(self)})"
+
+    def __len__(self) -> int:
+        return int(np.isfinite(self._discs[:, -1]).sum())
+
+    @property
+    def dimension(self) -> int:
+        """Number of coordinates of a point."""
+        return len(self._bounds)
+
+    @property
+    def bounds(self) -> NDArray[np.float64]:
+        """Lowest and highest coordinate of each axis, (d, 2), metres."""
+        return self._bounds
+
+    @property
+    def revision(self) -> int:
+        """A number that grows with each change."""
+        return self._revision
+
+    @property
+    def robot_radius(self) -> float:
+        """Radius of the robot, metres."""
+        return self._robot_radius
+
+    @property
+    def discs(self) -> dict[int, tuple[NDArray[np.float64], float]]:
+        """Centre and radius (the disc's own) of each present disc, by id."""
+        rows = self._discs.copy()
+        return {k: (row[:-1], float(row[-1])) for k, row in enumerate(rows) if row[-1] == row[-1]}
+
+    def add(self, center: ArrayLike, radius: float, *, velocity: ArrayLike | None = None) -> int:
+        """Put a disc into the world.
+
+        Parameters
+        ----------
+        center : array_like of shape (d,)
+            Centre, metres; it may lie outside the bounds.
+        radius : float
+            Radius, metres.
+        velocity : array_like of shape (d,), optional
+            What ``advance`` moves the disc by, metres a second; at rest when left out.
+
+        Returns
+        -------
+        int
+            The disc's id, never given twice.
+
+        Raises
+        ------
+        ValueError
+            If a coordinate is not finite or ``radius`` not positive.
+        """
+        row = np.append(
+            check_point("center", center, self.dimension),
+            check_number("radius", radius, positive=True),
+        )
+        speed = np.zeros(self.dimension) if velocity is None else velocity
+        speed = check_point("velocity", speed, self.dimension)
+        with self._lock:
+            k = len(self._discs)
+            self._velocity = np.vstack((self._velocity, speed))
+            self._discs = np.vstack((self._discs, np.full_like(row, np.nan)))
+            self._record(np.array([k]), row[np.newaxis])
+        return k
+
+    def move(self, disc: int, center: ArrayLike, *, radius: float | None = None) -> None:
+        """Put a present disc elsewhere, with another ``radius`` if one is given.
+
+        Raises
+        ------
+        ValueError
+            If there is no such disc, a coordinate is not finite or ``radius`` not positive.
+        """
+        place = check_point("center", center, self.dimension)
+        size = None if radius is None else check_number("radius", radius, positive=True)
+        with self._lock:
+            k = self._present(disc)
+            self._record(
+                np.array([k]), np.append(place, self._discs[k, -1] if size is None else size)[None]
+            )
+
+    def remove(self, disc: int) -> None:
+        """Take a disc out of the world.
+
+        Raises
+        ------
+        ValueError
+            If there is no such disc.
+        """
+        with self._lock:
+            k = self._present(disc)
+            self._record(np.array([k]), np.full((1, self.dimension + 1), np.nan))
+
+    def set_velocity(self, disc: int, velocity: ArrayLike) -> None:
+        """Set what ``advance`` moves a present disc by, metres a second.
+
+        Raises
+        ------
+        ValueError
+            If there is no such disc or a component is not finite.
+        """
+        speed = check_point("velocity", velocity, self.dimension)
+        with self._lock:
+            self._velocity[self._present(disc)] = speed
+
+    def advance(self, dt: float) -> None:
+        """Move every disc by its velocity times ``dt`` seconds.
+
+        Raises
+        ------
+        ValueError
+            If ``dt`` is negative or not finite.
+        """
+        step = check_number("dt", dt)
+        with self._lock:
+            ids = np.flatnonzero(np.isfinite(self._discs[:, -1]) & self._velocity.any(axis=1))
+            rows = self._discs[ids]
+            rows[:, :-1] += step * self._velocity[ids]
+            self._record(ids, rows)
+
+    def arrays(self) -> WorldArrays:
+        """Return a snapshot for kernels; later changes do not reach it."""
+        with self._lock:
+            discs = self._grown(self._discs)
+        return WorldArrays(
+            kind=DISCS,
+            bounds=self._bounds.copy(),
+            discs=discs,
+            clearance=np.empty((0, 0), np.float32),
+            blocked=np.empty((0, 0), np.uint8),
+            frame=np.zeros(4),
+        )
+
+    def changes_since(self, revision: int) -> WorldChanges:
+        """Return the net changes from ``revision`` to now.
+
+        A disc that moved and came back is no change. Further back than the log reaches the answer
+        says so (``complete`` is False).
+
+        Raises
+        ------
+        ValueError
+            If ``revision`` lies in the future.
+        """
+        with self._lock:
+            now = self._revision
+            entries = []
+            for entry in reversed(self._log):
+                if entry.revision <= revision:
+                    break
+                entries.append(entry)
+        if not 0 <= revision <= now:
+            raise ValueError(f"revision must be between 0 and {now}, got {revision}.")
+        complete = len(entries) == now - revision
+        nothing = np.empty((0, self.dimension + 1))
+        boxes = np.empty((0, self.dimension, 2))
+        if not complete or not entries:
+            return WorldChanges(now, complete, 0, nothing, nothing.copy(), boxes, boxes.copy())
+        entries.reverse()
+        ids = np.concatenate([entry.ids for entry in entries])
+        before = np.concatenate([entry.before for entry in entries])
+        after = np.concatenate([entry.after for entry in entries])
+        _, first = np.unique(ids, return_index=True)
+        _, last = np.unique(ids[::-1], return_index=True)
+        before, after = before[first], after[::-1][last]
+        was, stays = np.isfinite(before[:, -1]), np.isfinite(after[:, -1])
+        moved = was & stays & (before != after).any(axis=1)
+        return WorldChanges(
+            revision=now,
+            complete=True,
+            n_moved=int(moved.sum()),
+            blocked_discs=self._grown(np.vstack((after[moved], after[stays & ~was]))),
+            freed_discs=self._grown(np.vstack((before[moved], before[was & ~stays]))),
+            blocked_boxes=boxes,
+            freed_boxes=boxes.copy(),
+        )
+
+    def is_free(self, points: ArrayLike) -> NDArray[np.bool_]:
+        """Tell which of the (k, d) points are within bounds and outside all discs.
+
+        Raises
+        ------
+        ValueError
+            If ``points`` are not finite or of another dimension.
+        """
+        array = check_points("points", points, self.dimension)
+        out = np.empty(len(array), np.bool_)
+        points_are_free(self.arrays(), array, out)
+        return out
+
+    def is_motion_free(self, starts: ArrayLike, ends: ArrayLike) -> NDArray[np.bool_]:
+        """Tell which straight motions between the (k, d) ``starts`` and ``ends`` are free.
+
+        Raises
+        ------
+        ValueError
+            If coordinates are not finite, of another dimension, or their numbers differ.
+        """
+        p = check_points("starts", starts, self.dimension)
+        q = check_points("ends", ends, self.dimension)
+        if len(p) != len(q):
+            raise ValueError(f"ends must be as many as starts={len(p)}, got {len(q)}.")
+        out = np.empty(len(p), np.bool_)
+        motions_are_free(self.arrays(), p, q, out)
+        return out
+
+    def _present(self, disc: int) -> int:
+        k = int(disc)
+        if not 0 <= k < len(self._discs) or np.isnan(self._discs[k, -1]):
+            raise ValueError(f"disc must be the id of a present disc, got {disc}.")
+        return k
+
+    def _record(self, ids: NDArray[np.int64], after: NDArray[np.float64]) -> None:
+        before = self._discs[ids]
+        changed = ~np.all((before == after) | (np.isnan(before) & np.isnan(after)), axis=1)
+        if not changed.any():
+            return
+        ids, before, after = ids[changed], before[changed], after[changed]
+        self._discs[ids] = after
+        self._log.append(_Entry(self._revision + 1, ids, before, after))
+        self._revision += 1
+
+    def _grown(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        present = rows[np.isfinite(rows[:, -1])]
+        present[:, -1] += self._robot_radius
+        return np.ascontiguousarray(present)

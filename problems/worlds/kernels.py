@@ -1,0 +1,52 @@
+"""Collision tests for any kind of world: one branch on the snapshot's integer tag.
+
+Points are (d,) float64 in metres; ``arrays`` is a ``WorldArrays`` snapshot. What lies outside the
+world's bounds is never free.
+"""
+
+from graphs._jit import kernel
+from problems.worlds._disc_kernels import discs_motion_is_free, discs_point_is_free
+from problems.worlds.arrays import DISCS
+
+
+@kernel
+def point_in_bounds(bounds, p):
+    """Tell whether ``p`` (d,) lies within the closed box ``bounds`` (d, 2); NaN does not."""
+    for k in range(p.shape[0]):
+        if not (bounds[k, 0] <= p[k] <= bounds[k, 1]):
+            return False
+    return True
+
+
+@kernel
+def point_is_free(arrays, p):
+    """Tell whether the configuration ``p`` (d,) is within bounds and hits nothing."""
+    if not point_in_bounds(arrays.bounds, p):
+        return False
+    if arrays.kind == DISCS:
+        return discs_point_is_free(arrays.discs, p)
+    return False
+
+
+@kernel
+def motion_is_free(arrays, p, q):
+    """Tell whether the whole straight motion from ``p`` to ``q`` (d,) is free."""
+    if not (point_in_bounds(arrays.bounds, p) and point_in_bounds(arrays.bounds, q)):
+        return False
+    if arrays.kind == DISCS:
+        return discs_motion_is_free(arrays.discs, p, q)
+    return False
+
+
+@kernel
+def points_are_free(arrays, points, out):
+    """Fill ``out`` (k,) bool with the answers for ``points`` (k, d)."""
+    for i in range(points.shape[0]):
+        out[i] = point_is_free(arrays, points[i])
+
+
+@kernel
+def motions_are_free(arrays, starts, ends, out):
+    """Fill ``out`` (k,) bool with the answers for the motions ``starts`` to ``ends`` (k, d)."""
+    for i in range(starts.shape[0]):
+        out[i] = motion_is_free(arrays, starts[i], ends[i])
