@@ -1,0 +1,458 @@
+"""Linear models: sum of losses of ``A x`` plus a separable penalty.
+
+Every problem answers, in plain numpy, what the engine's kernels are held against: value, gradient,
+block gradient, Hessian block, its constant bound H_b, and the Lipschitz constants L_i and L_b.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import ArrayLike, NDArray
+
+from problems._linear_kernels import (
+    DENSE,
+    QUADRATIC,
+    SPARSE,
+    ProblemArrays,
+    all_slopes,
+    full_gradient,
+    hessian_block,
+)
+from problems.losses import (
+    CURVATURE_BOUND,
+    CUSTOM,
+    HUBER,
+    LOGISTIC,
+    MULTINOMIAL,
+    POISSON,
+    SQUARED_HINGE,
+    SQUARES,
+    Loss,
+)
+from problems.penalties import Penalty
+
+
+def checked_design(A):
+    """Return A as a float matrix the kernels can read: (p, n) C order when dense, CSC when sparse.
+
+    Raises
+    ------
+    TypeError
+        If A is complex or not numeric.
+    ValueError
+        If A is not two-dimensional, is empty or holds NaN or inf.
+    """
+    sparse = scipy.sparse.issparse(A)
+    matrix = A if sparse else np.asarray(A)
+    if matrix.ndim != 2:
+        raise ValueError(f"A must be two-dimensional, got shape {matrix.shape}.")
+    if 0 in matrix.shape:
+        raise ValueError(f"A must have at least one row and one column, got shape {matrix.shape}.")
+    if matrix.dtype.kind not in "fiub":
+        raise TypeError(f"A must be real numbers, got dtype {matrix.dtype}.")
+    dtype = np.float32 if matrix.dtype == np.float32 else np.float64
+    if sparse:
+        matrix = scipy.sparse.csc_array(matrix, dtype=dtype)
+        if not matrix.has_canonical_format:
+            matrix = matrix.copy()
+            matrix.sum_duplicates()
+        values = matrix.data
+    else:
+        matrix = np.asarray(matrix, dtype=dtype)
+        values = matrix
+    if not np.isfinite(values).all():
+        raise ValueError("A must be finite, got NaN or inf.")
+    return matrix if sparse else np.ascontiguousarray(matrix.T)
+
+
+class LinearModel:
+    """``sum_r loss(a_r'x, y_r) + penalty(x)``: the parent of all linear models.
+
+    Parameters
+    ----------
+    A : {ndarray, sparse array} of shape (n_samples, n_features), float32 or float64
+        Kept as it is when Fortran-ordered or CSC, else copied once.
+    y : array_like of shape (n_samples,)
+        Finite targets.
+    penalty : Penalty, default=None
+
+    Raises
+    ------
+    ValueError
+        If A or y is empty, of the wrong shape, or holds NaN or inf, if lengths differ, or if a
+        target is not one that the loss knows.
+    """
+
+    loss: ClassVar[int]
+    n_scores = 1
+
+    def __init__(self, A, y: ArrayLike, penalty: Penalty | None = None) -> None:
+        self._design = checked_design(A)
+        self.is_sparse = scipy.sparse.issparse(self._design)
+        self.n_samples = self._design.shape[0 if self.is_sparse else 1]
+        self.n_features = self._design.shape[1 if self.is_sparse else 0]
+        target = np.asarray(y)
+        if target.ndim != 1:
+            raise ValueError(f"y must be one-dimensional, got shape {target.shape}.")
+        if len(target) != self.n_samples:
+            raise ValueError(
+                f"A and y must have the same length, got {self.n_samples} and {len(target)}."
+            )
+        if target.dtype.kind not in "fiub":
+            raise TypeError(f"y must be real numbers, got dtype {target.dtype}.")
+        target = np.ascontiguousarray(target, dtype=np.float64)
+        if not np.isfinite(target).all():
+            raise ValueError("y must be finite, got NaN or inf.")
+        self.y = target.copy()
+        if penalty is not None and not isinstance(penalty, Penalty):
+            raise TypeError(
+                f"penalty must be None or a problems.Penalty, got {type(penalty).__name__}."
+            )
+        self.penalty = penalty or Penalty()
+        self._check_target()
+        self._rows: scipy.sparse.csr_array | None = None
+
+    def _check_target(self) -> None:
+        """Raise ValueError when a target is not one that the loss knows."""
+
+    @property
+    def n_coordinates(self) -> int:
+        """Number of unknowns, ``n_features`` times the scores of a sample."""
+        return self.n_features * self.n_scores
+
+    @property
+    def A(self):
+        """The design matrix, (n_samples, n_features)."""
+        return self._design if self.is_sparse else self._design.T
+
+    @property
+    def parameter(self) -> float:
+        """The loss's parameter, 0 where it has none."""
+        return 0.0
+
+    @property
+    def curvature_bound(self) -> float:
+        """Largest second derivative of the loss in a score; inf where there is none."""
+        return CURVATURE_BOUND[self.loss]
+
+    def kernel_loss(self) -> Loss:
+        """Return the loss as kernels see it."""
+        return Loss(tag=self.loss, parameter=float(self.parameter))
+
+    def arrays(self, *, gram: bool = False) -> ProblemArrays:
+        """Return the problem as kernels see it; with ``gram`` as the dense quadratic A'A.
+
+        ``gram`` is for least squares only: memory n_features^2, n_samples no longer matters.
+        """
+        dtype = self._design.dtype
+        values, pointers = np.empty(0, dtype), np.zeros(1, np.int64)
+        lower, upper = self.penalty.bounds(self.n_coordinates)
+        arrays = ProblemArrays(
+            kind=SPARSE if self.is_sparse else DENSE,
+            loss=self.kernel_loss(),
+            n_scores=self.n_scores,
+            columns=np.empty((0, 0), dtype) if self.is_sparse else self._design,
+            col_ptr=pointers,
+            col_index=np.empty(0, np.int32),
+            col_value=values,
+            row_ptr=pointers,
+            row_index=np.empty(0, np.int32),
+            row_value=values,
+            target=self.y,
+            constant=0.0,
+            l1=self.penalty.l1,
+            l2=self.penalty.l2,
+            lower=lower,
+            upper=upper,
+            group_weight=np.empty(0),
+        )
+        if gram:
+            columns = self.A.T @ self.A
+            dense = columns.toarray() if self.is_sparse else columns
+            return arrays._replace(
+                kind=QUADRATIC,
+                columns=np.ascontiguousarray(dense),
+                target=np.ascontiguousarray(self.A.T @ self.y, dtype=np.float64),
+                constant=0.5 * float(self.y @ self.y),
+            )
+        if not self.is_sparse:
+            return arrays
+        if self._rows is None:
+            self._rows = scipy.sparse.csr_array(self._design)
+        rows, columns = self._rows, self._design
+        return arrays._replace(
+            col_ptr=columns.indptr.astype(np.int64),
+            col_index=columns.indices.astype(np.int32, copy=False),
+            col_value=columns.data,
+            row_ptr=rows.indptr.astype(np.int64),
+            row_index=rows.indices.astype(np.int32, copy=False),
+            row_value=rows.data,
+        )
+
+    def scores(self, x: NDArray) -> NDArray[np.float64]:
+        """Return ``A x`` as a flat array of shape (n_samples * n_scores,)."""
+        X = np.asarray(x, dtype=np.float64).reshape(self.n_features, self.n_scores)
+        return np.ascontiguousarray(self.A @ X).ravel()
+
+    def smooth_value(self, x: NDArray) -> float:
+        """Sum of the losses at ``x``."""
+        z = self.scores(x)
+        return float(all_slopes(self.arrays(), z, np.empty_like(z)))
+
+    def value(self, x: NDArray) -> float:
+        """Objective at ``x``; inf outside the bounds."""
+        return self.smooth_value(x) + self.penalty.value(np.asarray(x, dtype=np.float64))
+
+    def gradient(self, x: NDArray) -> NDArray[np.float64]:
+        """Gradient of the losses at ``x``, the penalty left out."""
+        arrays, z = self.arrays(), self.scores(x)
+        slope, gradient = np.empty_like(z), np.empty(self.n_coordinates)
+        all_slopes(arrays, z, slope)
+        full_gradient(arrays, slope, gradient)
+        return gradient
+
+    def block_gradient(self, x: NDArray, block: ArrayLike) -> NDArray[np.float64]:
+        """Gradient of the losses on a block of coordinates."""
+        return self.gradient(x)[np.asarray(block)]
+
+    def hessian_block(self, x: NDArray, block: ArrayLike) -> NDArray[np.float64]:
+        """Hessian of the losses on a block, (|b|, |b|)."""
+        return self._block(x, block, bound=False)
+
+    def bound_block(self, block: ArrayLike) -> NDArray[np.float64]:
+        """H_b: a constant matrix that no Hessian block exceeds.
+
+        Raises
+        ------
+        ValueError
+            If the loss's curvature has no bound.
+        """
+        if not np.isfinite(self.curvature_bound):
+            raise ValueError(
+                f"{type(self).__name__} has no bound on its curvature; use a line search."
+            )
+        return self._block(np.zeros(self.n_coordinates), block, bound=True)
+
+    def _block(self, x: NDArray, block: ArrayLike, bound: bool) -> NDArray[np.float64]:
+        arrays, z = self.arrays(), self.scores(x)
+        slope = np.empty_like(z)
+        all_slopes(arrays, z, slope)
+        indices = np.ascontiguousarray(block, dtype=np.int32)
+        H = np.empty((len(indices), len(indices)))
+        hessian_block(
+            arrays, bound, indices, z, slope, self.curvature_bound, np.zeros(self.n_samples), H
+        )
+        return H
+
+    def coordinate_lipschitz(self) -> NDArray[np.float64]:
+        """L_i of every coordinate: the diagonal of the Hessian's bound.
+
+        Raises
+        ------
+        ValueError
+            If the loss's curvature has no bound.
+        """
+        if not np.isfinite(self.curvature_bound):
+            raise ValueError(
+                f"{type(self).__name__} has no bound on its curvature; use a line search."
+            )
+        return self.curvature_bound * self._class_factor() * self.squared_norms()
+
+    def squared_norms(self) -> NDArray[np.float64]:
+        """Squared length of the column of A that each coordinate multiplies."""
+        if self.is_sparse:
+            squares = self._design.multiply(self._design).sum(axis=0)
+            norms = np.asarray(squares, dtype=np.float64).ravel()
+        else:
+            norms = np.einsum("ij,ij->i", self._design, self._design, dtype=np.float64)
+        return np.repeat(norms, self.n_scores)
+
+    def _class_factor(self) -> float:
+        return 1.0
+
+    def block_lipschitz(self, block: ArrayLike) -> float:
+        """L_b: the largest eigenvalue of H_b."""
+        return float(np.linalg.eigvalsh(self.bound_block(block))[-1])
+
+    def duality_gap(self, x: NDArray, gradient: NDArray | None = None) -> float | None:
+        """Bound on the distance from the optimal objective, None where no bound is known."""
+        return None
+
+
+class LeastSquares(LinearModel):
+    """``1/2 |A x - y|^2 + penalty(x)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> problem = LeastSquares(np.eye(2), [1.0, 2.0])
+    >>> problem.value(np.zeros(2)), problem.gradient(np.zeros(2))
+    (2.5, array([-1., -2.]))
+    """
+
+    loss = SQUARES
+
+    def duality_gap(self, x: NDArray, gradient: NDArray | None = None) -> float | None:
+        """Gap to the dual point made of the scaled residual; needs an l1 or l2 term.
+
+        The dual of the elastic net on ``x >= 0`` or on all of space; None with other bounds.
+        """
+        penalty = self.penalty
+        lower, upper = np.asarray(penalty.lower), np.asarray(penalty.upper)
+        nonnegative = bool(np.all(lower == 0.0))
+        whole = bool(np.all(np.isneginf(lower)))
+        if penalty.is_grouped or not (nonnegative or whole) or np.any(np.isfinite(upper)):
+            return None
+        if penalty.l1 == 0.0 and penalty.l2 == 0.0:
+            return None
+        x = np.asarray(x, dtype=np.float64)
+        residual = self.y - self.scores(x)
+        correlation = -(self.gradient(x) if gradient is None else gradient)
+        norm, inner = residual @ residual, residual @ self.y
+        primal = 0.5 * norm + penalty.value(x)
+        if penalty.l2 > 0.0:  # every residual is feasible; the conjugate is a squared excess
+            pull = correlation if nonnegative else np.abs(correlation)
+            excess = np.maximum(pull - penalty.l1, 0.0)
+            return float(primal - inner + 0.5 * norm + 0.5 * (excess @ excess) / penalty.l2)
+        largest = float(correlation.max() if nonnegative else np.abs(correlation).max())
+        limit = penalty.l1 / largest if largest > penalty.l1 else np.inf
+        scale = min(limit, max(0.0, inner / norm)) if norm > 0.0 else 1.0
+        return float(primal - scale * inner + 0.5 * scale**2 * norm)
+
+
+class Logistic(LinearModel):
+    """``sum_r log(1 + exp(-y_r a_r'x)) + penalty(x)``, y in {-1, 1}."""
+
+    loss = LOGISTIC
+
+    def _check_target(self) -> None:
+        _check_signs(self.y)
+
+
+class SquaredHinge(LinearModel):
+    """``sum_r max(0, 1 - y_r a_r'x)^2 / 2 + penalty(x)``, y in {-1, 1}."""
+
+    loss = SQUARED_HINGE
+
+    def _check_target(self) -> None:
+        _check_signs(self.y)
+
+
+class Huber(LinearModel):
+    """``sum_r huber(a_r'x - y_r) + penalty(x)``: quadratic within ``delta``, linear outside.
+
+    Parameters
+    ----------
+    A, y, penalty
+        As in :class:`LinearModel`.
+    delta : float, default=1.0
+        Above zero, in units of y.
+    """
+
+    loss = HUBER
+
+    def __init__(self, A, y, penalty: Penalty | None = None, *, delta: float = 1.0) -> None:
+        if not (np.isfinite(delta) and delta > 0.0):
+            raise ValueError(f"delta must be a finite number above 0, got {delta}.")
+        self.delta = float(delta)
+        super().__init__(A, y, penalty)
+
+    @property
+    def parameter(self) -> float:
+        """Huber's delta."""
+        return self.delta
+
+
+class Poisson(LinearModel):
+    """``sum_r exp(a_r'x) - y_r a_r'x + penalty(x)``, y >= 0; its curvature has no bound."""
+
+    loss = POISSON
+
+    def _check_target(self) -> None:
+        if np.any(self.y < 0.0):
+            raise ValueError(f"y must be at least 0 for counts, got {self.y.min()}.")
+
+
+class Multinomial(LinearModel):
+    """``sum_r log(sum_c exp(z_rc)) - z_r,y_r + penalty(x)`` with ``Z = A X``, X of shape (p, k).
+
+    ``x`` is X flattened row by row: coordinate ``j * n_classes + c``.
+
+    Parameters
+    ----------
+    A, penalty
+        As in :class:`LinearModel`.
+    y : array_like of shape (n_samples,), int
+        Class of each sample, in ``0 .. n_classes - 1``.
+    n_classes : int, default=None
+        ``max(y) + 1`` when None.
+    """
+
+    loss = MULTINOMIAL
+
+    def __init__(self, A, y, penalty: Penalty | None = None, *, n_classes=None) -> None:
+        target = np.asarray(y)
+        self.n_scores = int(n_classes) if n_classes is not None else int(np.max(target)) + 1
+        super().__init__(A, y, penalty)
+
+    def _check_target(self) -> None:
+        valid = (self.y >= 0) & (self.y < self.n_scores) & (self.y == np.floor(self.y))
+        if not valid.all():
+            raise ValueError(
+                f"y must be class ids in 0..{self.n_scores - 1}, got {self.y[~valid][0]}."
+            )
+        if self.n_scores < 2:
+            raise ValueError(f"n_classes must be at least 2, got {self.n_scores}.")
+
+    def _class_factor(self) -> float:
+        return 1.0 - 1.0 / self.n_scores
+
+
+class CustomLoss(LinearModel):
+    """A linear model with the user's own loss: three functions compiled by ``numba.cfunc``.
+
+    Parameters
+    ----------
+    A, y, penalty
+        As in :class:`LinearModel`.
+    value, slope, curvature : numba.cfunc of signature ``float64(float64 z, float64 y)``
+        The loss at score z for target y, and its first and second derivative in z.
+    curvature_bound : float, default=inf
+        Largest second derivative; with inf only updates with a line search can run.
+    """
+
+    loss = CUSTOM
+
+    def __init__(
+        self, A, y, penalty=None, *, value, slope, curvature, curvature_bound=np.inf
+    ) -> None:
+        for name, function in (("value", value), ("slope", slope), ("curvature", curvature)):
+            if not isinstance(getattr(function, "address", None), int):
+                raise TypeError(
+                    f"{name} must be compiled with numba.cfunc('float64(float64, float64)'), "
+                    f"got {type(function).__name__}."
+                )
+        if not curvature_bound > 0.0:
+            raise ValueError(f"curvature_bound must be above 0, got {curvature_bound}.")
+        self._functions = (value, slope, curvature)
+        self._bound = float(curvature_bound)
+        super().__init__(A, y, penalty)
+
+    @property
+    def curvature_bound(self) -> float:
+        """Largest second derivative, as given by the user."""
+        return self._bound
+
+    def kernel_loss(self) -> Loss:
+        """Return the loss as kernels see it: the addresses of the user's functions."""
+        value, slope, curvature = (int(function.address) for function in self._functions)
+        return Loss(tag=CUSTOM, parameter=0.0, value=value, slope=slope, curvature=curvature)
+
+
+def _check_signs(y: NDArray) -> None:
+    wrong = np.abs(y) != 1.0
+    if wrong.any():
+        raise ValueError(f"y must be -1 or 1, got {y[wrong][0]}.")
