@@ -38,7 +38,7 @@ def _move(G, h, k, j, delta):
 
 @kernel
 def descend(G, h, x, l1, positive, n_sweeps, tol):
-    """Sweep cyclically with exact coordinate updates; the zeros are looked at in the first sweep only.
+    """Sweep cyclically with exact coordinate updates; zeros are looked at in the first sweep only.
 
     h, x : (k,) float64, changed in place
     Returns the largest decrease-scaled step |delta| sqrt(G_jj) of the last sweep.
@@ -73,13 +73,12 @@ def largest_violation(G, h, x, l1, positive):
 
 
 @kernel
-def gather(G, support, ridge, out):
-    """Copy ``G[support][:, support] + ridge I`` into ``out`` of shape (s, s)."""
+def gather(G, support, out):
+    """Copy ``G[support][:, support]`` into ``out`` of shape (s, s)."""
     for a in range(len(support)):
         row = G[support[a]]
         for b in range(len(support)):
             out[a, b] = row[support[b]]
-        out[a, a] += ridge
 
 
 @kernel
@@ -94,7 +93,7 @@ def apply_step(G, h, x, support, step):
 
 @kernel
 def change_of_objective(matrix, h, x, l1, support, step):
-    """Objective at ``x + step`` minus objective at ``x``; ``matrix`` is the gathered (s, s) part."""
+    """Objective at ``x + step`` minus that at ``x``; ``matrix`` is the gathered (s, s) part."""
     s = len(support)
     quadratic, linear, absolute = 0.0, 0.0, 0.0
     for a in range(s):
@@ -115,7 +114,7 @@ def change_of_objective(matrix, h, x, l1, support, step):
 def exact_line_search(matrix, h, x, l1, positive, support, direction, step):
     """Minimise exactly along ``x + t direction``, t in [0, 1], past as many sign changes as pay.
 
-    The objective along the line is a convex parabola in pieces; its derivative jumps up by
+    The objective along the line is convex, a parabola in pieces; its derivative jumps up by
     2 l1_j |d_j| where x_j changes sign. Where the minimum lies at such a point, x_j becomes exactly
     zero. With ``positive`` the line ends at the first coordinate that reaches zero.
 
@@ -160,7 +159,7 @@ def exact_line_search(matrix, h, x, l1, positive, support, direction, step):
 
 @kernel
 def project_step(x, support, direction, step):
-    """Set ``step`` to the direction with every coordinate that would change sign stopped at zero."""
+    """Set ``step`` to the direction, stopping at zero what would change sign; count those."""
     changed = 0
     for a in range(len(support)):
         value = x[support[a]]

@@ -1,11 +1,11 @@
 """Least squares with l1 on a small Gram matrix, solved to the last bits by an active-set method.
 
-Minimise ``1/2 x'Gx - q'x + sum_j l1_j |x_j|``, over ``x >= 0`` if asked. Cheap coordinate sweeps find
-the support and its signs; a Newton step on that support then solves the smooth problem that is left.
-Where the step would change signs, the better of two candidates is taken: the projection (all of them
-stop at zero at once) and the exact minimum along the line. Each round decreases the objective
-strictly, and there are finitely many supports and signs, hence finite termination (Nutini, Laradji &
-Schmidt, 2022, section 6: active-set identification and two-metric projection).
+Minimise ``1/2 x'Gx - q'x + sum_j l1_j |x_j|``, over ``x >= 0`` if asked. Cheap coordinate sweeps
+find the support and its signs; a Newton step on that support solves the smooth problem that is
+left. Where the step would change signs, the better of two candidates is taken: the projection (all
+of them stop at zero at once) and the exact minimum along the line. Each round decreases the
+objective strictly, and there are finitely many supports and signs, hence finite termination
+(Nutini, Laradji & Schmidt, 2022: active-set identification and two-metric projection).
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class GramProblem:
         if len(support) == 0:
             return True
         matrix = np.empty((len(support), len(support)))
-        gather(self.G, support, 0.0, matrix)
+        gather(self.G, support, matrix)
         rhs = h[support] - l1[support] * np.sign(x[support])
         direction = _solve_definite(matrix, rhs)
         step = np.empty_like(direction)
@@ -134,9 +134,9 @@ class GramProblem:
 def _solve_definite(matrix: NDArray, rhs: NDArray) -> NDArray:
     """Solve with a symmetric matrix that should be positive definite, by Cholesky.
 
-    The diagonal is scaled to one first, so that features of any scale meet the same threshold. Where
-    the matrix is singular to working precision (repeated or dependent columns), a ridge as small as
-    will do is added: the step is then one of the proximal point method and still descends.
+    The diagonal is scaled to one first, so that features of any scale meet the same threshold.
+    Where the matrix is singular to working precision (repeated or dependent columns), a ridge as
+    small as will do is added: the step is then one of the proximal point method and descends still.
     """
     scale = 1.0 / np.sqrt(matrix.diagonal())
     scaled = matrix * scale * scale[:, None]

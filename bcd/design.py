@@ -1,7 +1,7 @@
 """The design matrix as the solvers see it: columns, centred without being copied.
 
-``A`` is what the user gave, times the square roots of the sample weights where there are any. With an
-intercept every column stands for its part orthogonal to ``u``; that part is never stored for the
+``A`` is what the user gave, times the square roots of the sample weights where there are any. With
+an intercept every column stands for its part orthogonal to ``u``; that part is never stored for the
 whole matrix. Residuals are kept orthogonal to ``u``, so ``A' r`` needs no centring at all.
 """
 
@@ -23,6 +23,7 @@ from bcd._design_kernels import (
 )
 
 CHUNK = 256  # columns that are gathered at once
+ZERO_COLUMN = 1e-26  # squared length, relative, below which centring left nothing but rounding
 Vector = NDArray[np.float64]
 Columns = NDArray[np.int32]
 
@@ -43,6 +44,12 @@ class Design(Protocol):
 
     def product(self, columns: Columns, coef: Vector) -> Vector:
         """Return ``A[:, columns] @ coef`` with centred columns, of shape (n_samples,)."""
+
+
+def nonzero_columns(design: Design) -> Columns:
+    """Return the columns of which centring left more than rounding errors."""
+    raw = design.squares + design.means**2 * (design.u @ design.u)
+    return np.flatnonzero(design.squares > ZERO_COLUMN * raw).astype(np.int32)
 
 
 def project_out(u: Vector, r: Vector) -> Vector:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 
 class Certificate(NamedTuple):
-    """Objective, duality gap and the dual point ``scale * r`` (with ``-scale * l2 * x`` below it)."""
+    """Objective, duality gap, and the multiple of the residual that is the dual point."""
 
     objective: float
     gap: float

@@ -19,8 +19,8 @@ def may_be_active(
 ) -> NDArray[np.bool_]:
     """Tell which features the gap-safe sphere cannot rule out.
 
-    The dual is 1-strongly concave, so its maximiser lies within ``sqrt(2 gap)`` of any feasible dual
-    point; a feature whose constraint holds strictly over that sphere is zero at every minimum
+    The dual is 1-strongly concave, so its maximiser lies within ``sqrt(2 gap)`` of any feasible
+    dual point; a feature whose constraint holds strictly over that sphere is zero at every minimum
     (Ndiaye, Fercoq, Gramfort & Salmon, 2017, section 3).
 
     Parameters

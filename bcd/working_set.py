@@ -1,10 +1,10 @@
 """Greedy working sets: variable blocks chosen by gs-q, each repaired exactly, certified by a gap.
 
-One iteration is one block update of the paper's scheme (Nutini, Laradji & Schmidt, 2022): the block is
-the current support and the coordinates outside it whose own exact update would gain most (gs-q); the
-update is exact (``active_set``); the books are the residual and one pass ``A' r``, which also yields
-the duality gap that stops the run. Working sets grow geometrically (after Massias, Gramfort & Salmon,
-2018, and Johnson & Guestrin, 2015), so there are few passes.
+One iteration is one block update of the paper's scheme (Nutini, Laradji & Schmidt, 2022): the block
+is the current support and the coordinates outside whose own exact update would gain most (gs-q);
+the update is exact (``active_set``); the books are the residual and one pass ``A' r``, which also
+yields the duality gap that stops the run. Working sets grow geometrically (after Massias, Gramfort
+& Salmon, 2018, and Johnson & Guestrin, 2015), so there are few passes.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bcd.active_set import GramProblem
-from bcd.design import Design, project_out
+from bcd.design import Design, nonzero_columns, project_out
 from bcd.duality import Certificate, certify
-from bcd.result import Result, Status
+from bcd.result import History, Result, Status
 from bcd.screening import may_be_active
 
 FIRST_BLOCK = 64
-ZERO_COLUMN = 1e-26  # squared length, relative, below which centring left nothing but rounding
 SCREENING_SAVES = 1000  # features from which on a pass costs more than screening
 
 
@@ -45,15 +44,24 @@ class _Books:
             name: [] for name in ("objective", "gap", "time_s", "block_size", "n_active")
         }
     )
+    support: NDArray = field(default_factory=lambda: np.empty(0, dtype=np.int32))
+    identified_at: int = 0
 
-    def enter(self, certificate: Certificate, block_size: int, n_active: int) -> None:
+    def enter(self, certificate: Certificate, block_size: int, support: NDArray) -> None:
         elapsed = time.perf_counter() - self.started
-        values = (certificate.objective, certificate.gap, elapsed, block_size, n_active)
+        if not np.array_equal(support, self.support):
+            self.support, self.identified_at = support, len(self.rows["gap"])
+        values = (certificate.objective, certificate.gap, elapsed, block_size, len(support))
         for name, value in zip(self.rows, values, strict=True):
             self.rows[name].append(value)
 
-    def history(self) -> dict[str, NDArray]:
-        return {name: np.asarray(values) for name, values in self.rows.items()}
+    def history(self) -> History:
+        return History(
+            objective=np.asarray(self.rows["objective"]),
+            time_s=np.asarray(self.rows["time_s"]),
+            block_size=np.asarray(self.rows["block_size"], dtype=np.int32),
+            n_active=np.asarray(self.rows["n_active"], dtype=np.int32),
+        )
 
 
 def solve_working_sets(
@@ -95,8 +103,7 @@ def solve_working_sets(
     """
     books = _Books()
     b = project_out(design.u, target)
-    raw = design.squares + design.means**2 * (design.u @ design.u)
-    everything = np.flatnonzero(design.squares > ZERO_COLUMN * raw).astype(np.int32)
+    everything = nonzero_columns(design)
     candidates = everything
     x = np.zeros(design.shape[1])
     if x0 is not None:
@@ -119,14 +126,14 @@ def solve_working_sets(
             candidates = everything
             c = design.correlate(r, candidates)
             certificate = certify(b, r, c, x[candidates], l1[candidates], l2, positive)
-        books.enter(certificate, len(block), len(support))
+        books.enter(certificate, len(block), support)
         status = _outcome(certificate.gap, tol, n_iter, max_iter, books, time_limit)
         if callback is not None and n_iter:
             progress = Progress(n_iter, certificate.objective, certificate.gap, x)
             if callback(progress) and status is None:
                 status = Status.STOPPED
         if status is None and exhausted and certificate.gap > 0.5 * best_gap:
-            status = Status.ROUNDING
+            status = Status.STALLED
         if status is not None:
             break
         best_gap = min(best_gap, certificate.gap)
@@ -162,6 +169,9 @@ def solve_working_sets(
         status=status,
         history=books.history(),
         active_set=np.flatnonzero(x),
+        identified_at=books.identified_at,
+        gap_kind="duality",
+        extra={"gap": np.asarray(books.rows["gap"])},
     )
 
 

@@ -7,8 +7,9 @@ def lasso_gap(X, y, coef, alpha, l1_ratio=1.0, centered=False):
     """Objective and duality gap of scikit-learn's elastic net objective, both in its units.
 
     ``1 / (2 n) ||y - X w - c||^2 + alpha l1_ratio ||w||_1 + alpha (1 - l1_ratio) / 2 ||w||^2``.
-    The dual point is the residual, scaled into the feasible set; with an intercept the residual is
-    centred first, which makes it orthogonal to the constant column.
+    The dual point is the residual, scaled into the feasible set or, for ``l1_ratio`` below one, as
+    it is, whichever bounds better; with an intercept the residual is centred first, which makes it
+    orthogonal to the constant column.
 
     Parameters
     ----------
@@ -33,4 +34,10 @@ def lasso_gap(X, y, coef, alpha, l1_ratio=1.0, centered=False):
     scale = min(1.0, l1 / max(np.abs(correlation).max(), np.finfo(float).tiny))
     primal = 0.5 * residual @ residual + l1 * np.abs(coef).sum() + 0.5 * l2 * coef @ coef
     dual = scale * (residual @ target) - 0.5 * scale**2 * (residual @ residual + l2 * coef @ coef)
-    return primal / n_samples, (primal - dual) / n_samples
+    gap = primal - dual
+    if l2 > 0.0:  # the elastic net's conjugate is finite, so the residual needs no scaling
+        raw = np.abs(X.T @ residual)
+        excess = np.maximum(raw - l1, 0.0)
+        fenchel = l1 * np.abs(coef) + 0.5 * l2 * coef**2 + excess**2 / (2.0 * l2)
+        gap = min(gap, fenchel.sum() - coef @ (X.T @ residual))
+    return primal / n_samples, gap / n_samples

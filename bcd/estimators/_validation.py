@@ -1,0 +1,108 @@
+"""What the estimators check before any work, and the sentences in which they refuse."""
+
+from __future__ import annotations
+
+import numbers
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils.validation import check_array, validate_data
+
+FLOATS = [np.float64, np.float32]
+
+
+def check_number(name: str, value, low: float, high: float = np.inf, *, above: bool = False):
+    """Raise unless ``value`` is a finite real number from ``low`` (or above it) to ``high``."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be a real number, got {value!r}.")
+    number = float(value)
+    inside = (low < number if above else low <= number) and number <= high and np.isfinite(number)
+    if not inside:
+        start = f"above {low:g}" if above else f"at least {low:g}"
+        end = "" if high == np.inf else f" and at most {high:g}"
+        raise ValueError(f"{name} must be {start}{end}, got {value!r}.")
+
+
+def check_count(name: str, value):
+    """Raise unless ``value`` is an integer of at least one."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool | np.bool_) or value < 1:
+        raise ValueError(f"{name} must be an integer of at least 1, got {value!r}.")
+
+
+def check_flag(name: str, value):
+    """Raise unless ``value`` is a truth value."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r}.")
+
+
+def check_choice(name: str, value, known):
+    """Raise unless ``value`` is one of the names in ``known``, which are listed."""
+    if value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(sorted(known))}, got {value!r}.")
+
+
+def read_data(estimator, X, y):
+    """Read X (dense, or compressed by columns) and y; float32 stays, everything else is float64.
+
+    X is copied only where it must be: another number type, or a layout that is neither C nor
+    Fortran contiguous, nor compressed sparse column.
+    """
+    try:
+        X, y = validate_data(
+            estimator,
+            X,
+            y,
+            accept_sparse="csc",
+            dtype=FLOATS,
+            accept_large_sparse=True,
+            multi_output=True,
+            y_numeric=True,
+        )
+        y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
+    except ValueError as error:
+        where = _first_not_finite(X)
+        if where and "Input X contains" in str(error):
+            raise ValueError(f"{error}\nX must be finite, got {where}.") from error
+        raise
+    if sp.issparse(X):
+        if not X.has_canonical_format:
+            X = X.copy()
+            X.sum_duplicates()
+    elif not (X.flags.c_contiguous or X.flags.f_contiguous):
+        X = np.asfortranarray(X)
+    return X, y
+
+
+def _first_not_finite(X) -> str:
+    if sp.issparse(X):
+        entries = X.tocoo()
+        stored = np.flatnonzero(~np.isfinite(entries.data))
+        if len(stored):
+            k = stored[0]
+            return f"{entries.data[k]} in row {entries.row[k]}, column {entries.col[k]}"
+        return ""
+    values = np.asarray(X)
+    if values.ndim != 2 or values.dtype.kind != "f":
+        return ""
+    bad = np.argwhere(~np.isfinite(values))
+    return f"{values[tuple(bad[0])]} in row {bad[0][0]}, column {bad[0][1]}" if len(bad) else ""
+
+
+def read_weights(sample_weight, n_samples: int):
+    """Return sample weights scaled to the sum ``n_samples``, or None where all are alike."""
+    if sample_weight is None or isinstance(sample_weight, numbers.Number):
+        return None
+    weights = check_array(
+        sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
+    )
+    if weights.shape != (n_samples,):
+        raise ValueError(
+            f"sample_weight.shape must be ({n_samples},), one weight a sample, got {weights.shape}."
+        )
+    if (weights < 0).any():
+        i = np.flatnonzero(weights < 0)[0]
+        raise ValueError(f"sample_weight must not be negative, got {weights[i]} at sample {i}.")
+    total = weights.sum()
+    if total <= 0:
+        raise ValueError("sample_weight must have a sum above zero, got zeros only.")
+    return weights * (n_samples / total)
