@@ -1,1 +1,16 @@
 """Roadmaps and planners that repair their tree when the world changes."""
+
+from planning.fmtx import FMTx
+from planning.result import Path, PathStatus, Update, UpdateStatus
+from planning.roadmap import Roadmap
+from planning.scratch import Scratch
+
+__all__ = [
+    "FMTx",
+    "Path",
+    "PathStatus",
+    "Roadmap",
+    "Scratch",
+    "Update",
+    "UpdateStatus",
+]

@@ -1,0 +1,283 @@
+"""What all planners share: goals, starts that are not vertices, statuses and paths."""
+
+from __future__ import annotations
+
+import abc
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from planning._join_kernels import best_link, follow_parents, visible_vertices
+from planning.result import Path, PathStatus, Update
+from planning.roadmap import Roadmap
+from problems.worlds.arrays import World, WorldArrays
+from problems.worlds.kernels import motion_is_free, point_in_bounds, point_is_free
+
+
+class Links(NamedTuple):
+    """Free straight motions from a point to vertices of the roadmap."""
+
+    vertices: NDArray[np.int32]  # (k,), hidden order
+    lengths: NDArray[np.float64]  # (k,), metres
+
+
+class Planner(abc.ABC):
+    """A planner on a roadmap in a world that changes; see ``FMTx`` for how it is used.
+
+    Parameters
+    ----------
+    world : World
+        What can be hit.
+    roadmap : Roadmap or int
+        Where the robot may turn, or the number of vertices to sample.
+    seed : int or numpy.random.Generator, optional
+        Where samples come from, when ``roadmap`` is a number.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        roadmap: Roadmap | int,
+        *,
+        seed: int | np.random.Generator | None = None,
+    ) -> None:
+        if not isinstance(roadmap, Roadmap):
+            roadmap = Roadmap.sample(world, roadmap, seed)
+        if roadmap.dimension != world.dimension:
+            raise ValueError(
+                f"roadmap must have the world's dimension {world.dimension}, "
+                f"got {roadmap.dimension}."
+            )
+        self._world = world
+        self._roadmap = roadmap
+        self._roads = roadmap.roads
+        self._goals = np.empty((0, world.dimension))
+        self._start: NDArray[np.float64] | None = None  # the last one planned for
+        self._arrays: WorldArrays | None = None  # the snapshot the tree agrees with
+        self._revision = -1
+        self._planned = False
+        self._timed_out = False
+        self._goal_of = np.empty(0, np.int32)  # (n,), which goal a vertex is linked to
+
+    @property
+    def world(self) -> World:
+        """The world planned in."""
+        return self._world
+
+    @property
+    def roadmap(self) -> Roadmap:
+        """The roadmap planned on."""
+        return self._roadmap
+
+    @property
+    def goals(self) -> NDArray[np.float64]:
+        """Goals set, (k, d), metres."""
+        return self._goals.copy()
+
+    def set_goal(self, goal: ArrayLike) -> None:
+        """Set where to go; what is known about collisions is kept.
+
+        Parameters
+        ----------
+        goal : array_like of shape (d,) or (k, d)
+            One goal, or several of which the nearest counts, metres. A goal need not be a vertex:
+            it joins all roadmap vertices it sees within the roadmap's radius.
+
+        Raises
+        ------
+        ValueError
+            If a coordinate is not finite or the shape is another one.
+        """
+        array = np.array(goal, dtype=np.float64)
+        d = self._world.dimension
+        if array.ndim not in (1, 2) or array.shape[-1] != d or array.size == 0:
+            raise ValueError(f"goal must be of shape ({d},) or (k, {d}), got {array.shape}.")
+        if not np.isfinite(array).all():
+            raise ValueError(f"goal must be finite, got {array.tolist()}.")
+        self._goals = np.ascontiguousarray(array.reshape(-1, d))
+        self._planned = False
+        self._timed_out = False
+        self._forget_tree()
+
+    def plan(self, start: ArrayLike, time_limit: float | None = None) -> Path:
+        """Plan from ``start``, or resume, and return the path.
+
+        Parameters
+        ----------
+        start : array_like of shape (d,)
+            Where the robot is, metres: anywhere in the world.
+        time_limit : float, optional
+            Seconds after which to stop; what is left is done by the next call.
+
+        Returns
+        -------
+        Path
+
+        Raises
+        ------
+        ValueError
+            If ``start`` is not finite or of another shape, or ``time_limit`` is not positive.
+        """
+        point = self._check_start(start)
+        limit = _check_time_limit(time_limit)
+        if len(self._goals) == 0:
+            return self._failure(PathStatus.NOT_PLANNED)
+        self._start = point
+        self._planned = True
+        self._repair(limit)
+        return self.path(point)
+
+    def update(self, time_limit: float | None = None) -> Update:
+        """Repair the plan after the world changed, for a robot where ``plan`` last saw it.
+
+        Parameters
+        ----------
+        time_limit : float, optional
+            Seconds after which to stop; what is left is done by the next call.
+
+        Raises
+        ------
+        ValueError
+            If ``time_limit`` is not positive.
+        """
+        limit = _check_time_limit(time_limit)
+        return self._repair(limit)
+
+    @abc.abstractmethod
+    def path(self, start: ArrayLike) -> Path:
+        """Return the path from ``start``, in the world as the last plan or update saw it."""
+
+    @property
+    @abc.abstractmethod
+    def cost_to_goal(self) -> NDArray[np.float64]:
+        """Cost of each vertex, (n_vertices,), metres, in the caller's order; inf if unreached."""
+
+    @abc.abstractmethod
+    def _repair(self, time_limit: float | None) -> Update: ...
+
+    @abc.abstractmethod
+    def _forget_tree(self) -> None: ...
+
+    def _read_world(self) -> tuple[WorldArrays, int]:
+        """Return a snapshot and its revision, also while another thread changes the world."""
+        while True:
+            revision = self._world.revision
+            arrays = self._world.arrays()
+            if self._world.revision == revision:
+                return arrays, revision
+
+    def _check_start(self, start: ArrayLike) -> NDArray[np.float64]:
+        point = np.array(start, dtype=np.float64)
+        d = self._world.dimension
+        if point.shape != (d,):
+            raise ValueError(f"start must be of shape ({d},), got {point.shape}.")
+        if not np.isfinite(point).all():
+            raise ValueError(f"start must be finite, got {point.tolist()}.")
+        return point
+
+    def _failure(self, status: PathStatus, message: str = "") -> Path:
+        return Path(
+            status=status,
+            cost=np.inf,
+            waypoints=np.empty((0, self._world.dimension)),
+            message=message or status.value,
+        )
+
+    def _obvious_failure(self, start: NDArray[np.float64]) -> Path | None:
+        """Return the answer where no search is needed to give it."""
+        if not self._planned or self._arrays is None:
+            return self._failure(PathStatus.NOT_PLANNED)
+        bounds = self._arrays.bounds
+        inside = [goal for goal in self._goals if point_in_bounds(bounds, goal)]
+        if not point_in_bounds(bounds, start) or not inside:
+            return self._failure(PathStatus.OUT_OF_BOUNDS)
+        if not point_is_free(self._arrays, start):
+            return self._failure(PathStatus.START_OCCUPIED)
+        if not any(point_is_free(self._arrays, goal) for goal in inside):
+            return self._failure(PathStatus.GOAL_OCCUPIED)
+        return None
+
+    def _join(self, point: NDArray[np.float64]) -> Links:
+        """Join ``point`` to the vertices it sees; farther ones only if there are none near."""
+        assert self._arrays is not None
+        n = self._roadmap.n_vertices
+        vertices, lengths = np.empty(n, np.int32), np.empty(n)
+        radius = self._roadmap.radius
+        span = float(np.linalg.norm(np.diff(self._arrays.bounds, axis=1)))
+        while True:
+            count = visible_vertices(self._roads, self._arrays, point, radius, vertices, lengths)
+            if count or radius > span:
+                return Links(vertices[:count], lengths[:count])
+            radius *= 2.0
+
+    def _join_goals(self, goal_link: NDArray[np.float64]) -> NDArray[np.int32]:
+        """Fill ``goal_link`` (n,) with the distances of free motions; return who has one."""
+        assert self._arrays is not None
+        goal_link[:] = np.inf
+        goal_of = np.full(len(goal_link), -1, np.int32)
+        for k, goal in enumerate(self._goals):
+            links = self._join(goal)
+            nearer = links.lengths < goal_link[links.vertices]
+            goal_link[links.vertices[nearer]] = links.lengths[nearer]
+            goal_of[links.vertices[nearer]] = k
+        self._goal_of = goal_of
+        return np.flatnonzero(goal_of >= 0).astype(np.int32)
+
+    def _direct(self, start: NDArray[np.float64]) -> tuple[float, int]:
+        """Return length and number of the nearest goal that ``start`` sees within the radius."""
+        best, which = np.inf, -1
+        for k, goal in enumerate(self._goals):
+            length = float(np.linalg.norm(goal - start))
+            if length < best and length <= self._roadmap.radius:
+                if motion_is_free(self._arrays, start, goal):
+                    best, which = length, k
+        return best, which
+
+    def _extract(
+        self,
+        start: NDArray[np.float64],
+        links: Links,
+        cost: NDArray[np.float64],
+        parent: NDArray[np.int32],
+        status: PathStatus,
+    ) -> Path:
+        """Follow the tree from the best of ``links``; a TIMEOUT when ``status`` says so."""
+        place = best_link(cost, links.vertices, links.lengths)
+        total = np.inf if place < 0 else float(cost[links.vertices[place]] + links.lengths[place])
+        direct, which = self._direct(start)
+        if direct <= total and which >= 0:
+            return Path(
+                status=status,
+                cost=direct,
+                waypoints=np.array([start, self._goals[which]]) if direct > 0.0 else start[None],
+                message=status.value,
+            )
+        if place < 0:
+            if status is PathStatus.TIMEOUT:
+                return self._failure(status)
+            hint = "" if len(links.vertices) else "the start sees no vertex of the roadmap"
+            if self._roadmap.n_edges == 0:
+                hint = "the roadmap has no edges: use more samples or a larger radius"
+            return self._failure(PathStatus.NO_PATH, hint)
+        chain = np.empty(len(cost), np.int32)
+        count = follow_parents(parent, links.vertices[place], chain)
+        waypoints = self._roads.points[chain[:count]]
+        goal = self._goals[self._goal_of[chain[count - 1]]]
+        parts = [waypoints]
+        if links.lengths[place] > 0.0:
+            parts.insert(0, start[np.newaxis])
+        if not np.array_equal(waypoints[-1], goal):
+            parts.append(goal[np.newaxis])
+        return Path(
+            status=status, cost=total, waypoints=np.concatenate(parts), message=status.value
+        )
+
+
+def _check_time_limit(time_limit: float | None) -> float | None:
+    if time_limit is None:
+        return None
+    limit = float(time_limit)
+    if not limit > 0.0:
+        raise ValueError(f"time_limit must be a positive number of seconds, got {time_limit}.")
+    return limit
