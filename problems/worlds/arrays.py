@@ -18,8 +18,9 @@ class WorldArrays(NamedTuple):
     kind: int  # DISCS or GRID
     bounds: NDArray[np.float64]  # (d, 2), lowest and highest coordinate, metres
     discs: NDArray[np.float64]  # (m, d + 1), centre and radius (robot's radius included), metres
-    clearance: NDArray[np.float32]  # (rows, cols), cell centre to nearest blocked cell, metres
-    blocked: NDArray[np.uint8]  # (rows, cols), 1 where a cell is blocked
+    clearance: NDArray[np.float32]  # (rows, cols), metres to the nearest occupied cell's centre at
+    # least, beyond the robot's radius
+    blocked: NDArray[np.uint8]  # (rows, cols), 1 where the robot's centre must not be
     frame: NDArray[np.float64]  # (4,), origin_x, origin_y, resolution, robot_radius, metres
 
 

@@ -6,7 +6,8 @@ world's bounds is never free.
 
 from graphs._jit import kernel
 from problems.worlds._disc_kernels import discs_motion_is_free, discs_point_is_free
-from problems.worlds.arrays import DISCS
+from problems.worlds._grid_kernels import grid_motion_is_free, grid_point_is_free
+from problems.worlds.arrays import DISCS, GRID
 
 
 @kernel
@@ -25,6 +26,8 @@ def point_is_free(arrays, p):
         return False
     if arrays.kind == DISCS:
         return discs_point_is_free(arrays.discs, p)
+    if arrays.kind == GRID:
+        return grid_point_is_free(arrays, p)
     return False
 
 
@@ -35,6 +38,8 @@ def motion_is_free(arrays, p, q):
         return False
     if arrays.kind == DISCS:
         return discs_motion_is_free(arrays.discs, p, q)
+    if arrays.kind == GRID:
+        return grid_motion_is_free(arrays, p, q)
     return False
 
 
