@@ -91,10 +91,10 @@ def draw(rows: list[dict], names, file: Path) -> None:
         axis.grid(alpha=0.3, which="major")
         axis.legend(frameon=False)
     coef = next(row["coef"] for row in reversed(rows) if row["solver"] == "southwell")
-    strongest = np.argsort(-np.abs(coef))[: min(12, np.count_nonzero(coef))][::-1]
+    strongest = np.argsort(-np.abs(coef))[: min(8, np.count_nonzero(coef))][::-1]
     axes[2].barh(range(len(strongest)), coef[strongest], color=COLORS["southwell"])
     labels = [names[j].replace(" ", " ×\n").replace("_", " ") for j in strongest]  # noqa: RUF001
-    axes[2].set_yticks(range(len(strongest)), labels, fontsize=6.5, linespacing=0.9)
+    axes[2].set_yticks(range(len(strongest)), labels, fontsize=7, linespacing=1.25)
     axes[2].set(
         xlabel="coefficient (standardised features)",
         title=f"Strongest of {np.count_nonzero(coef)} (of {len(coef)}) features",

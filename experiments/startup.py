@@ -1,6 +1,6 @@
 """What starting costs: import time of each package, first call with a cold and a warm cache.
 
-``python -m experiments.startup`` writes ``output/startup/startup.csv`` and ``.md``. Every figure is
+``python -m experiments startup`` writes ``output/startup/startup.csv`` and ``.md``. Every figure is
 the median over fresh processes; scikit-learn's own import stands beside them.
 """
 
@@ -58,23 +58,19 @@ def measure(repeats: int) -> list[tuple[str, str, float]]:
     return rows
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     """Measure, print and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m experiments startup", description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("output/startup"))
     parser.add_argument("--repeats", type=int, default=5)
-    arguments = parser.parse_args()
-    rows = measure(arguments.repeats)
-    arguments.output.mkdir(parents=True, exist_ok=True)
+    options = parser.parse_args(arguments)
+    rows = measure(options.repeats)
+    options.output.mkdir(parents=True, exist_ok=True)
     csv = "\n".join(["what,cache,seconds", *(f'"{a}",{b},{s:.4f}' for a, b, s in rows)])
-    (arguments.output / "startup.csv").write_text(csv + "\n")
+    (options.output / "startup.csv").write_text(csv + "\n")
     machine = f"Python {platform.python_version()}, {os.cpu_count()} cores"
-    machine += f"; medians of {arguments.repeats} processes (cold: one)"
+    machine += f"; medians of {options.repeats} processes (cold: one)"
     table = ["| what | cache | seconds |", "| --- | --- | --- |"]
     table += [f"| {what} | {cache} | {value:.3f} |" for what, cache, value in rows]
-    (arguments.output / "startup.md").write_text("\n".join([*table, "", machine, ""]))
+    (options.output / "startup.md").write_text("\n".join([*table, "", machine, ""]))
     print("\n".join([*table, machine]))
-
-
-if __name__ == "__main__":
-    main()

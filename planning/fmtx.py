@@ -105,6 +105,17 @@ class FMTx(Planner):
             key = np.where(tree.cost + gap <= least, tree.cost, np.inf)
         return self._roadmap.to_caller(key)
 
+    @property
+    def parents(self) -> NDArray[np.int32]:
+        """Next vertex towards the goal of each vertex, (n_vertices,), in the caller's order.
+
+        -1 where a vertex is not in the tree, -2 where it joins the goal itself.
+        """
+        parent = self._tree.parent
+        ids = self._roadmap.caller_ids
+        named = np.where(parent >= 0, ids[np.maximum(parent, 0)], parent)
+        return self._roadmap.to_caller(named.astype(np.int32))
+
     def path(self, start: ArrayLike) -> Path:
         """Return the path from ``start``, in the world as the last plan or update saw it.
 

@@ -1,0 +1,23 @@
+"""``python -m experiments NAME``: run one experiment; without a name, list them."""
+
+import importlib
+import sys
+
+EXPERIMENTS = {
+    "demo": "both main jobs on real input, with pictures",
+    "startup": "import times and first calls, with a cold and a warm cache",
+}
+
+
+def main() -> None:
+    """Hand the remaining arguments to the experiment that was named."""
+    if len(sys.argv) < 2 or sys.argv[1] not in EXPERIMENTS:
+        print("usage: python -m experiments NAME [options], NAME one of")
+        for name, purpose in EXPERIMENTS.items():
+            print(f"  {name:<12} {purpose}")
+        raise SystemExit(2)
+    importlib.import_module(f"experiments.{sys.argv[1]}").main(sys.argv[2:])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""The planning demo's pictures: the tree, and the drive as an animation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from planning.plotting import (
+    GOAL_COLOR,
+    INFLATED,
+    OBSTACLE,
+    PATH_COLOR,
+    START_COLOR,
+    UNKNOWN,
+    plot,
+)
+
+if TYPE_CHECKING:
+    from experiments.demo_planning import Drive
+
+FRAME_MS = 90
+PERSON_COLOR, SCRATCH_COLOR = "#6a4c93", "#3b6ea5"
+COLORS = 128  # of the animation's palette
+
+
+def figure_size(grid_bounds, width: float = 10.0) -> tuple[float, float]:
+    """Figure size, inches, that fits a map of these bounds."""
+    extent = np.diff(grid_bounds, axis=1)[:, 0]
+    return width, float(np.clip(width * extent[1] / extent[0], 4.0, 11.0))
+
+
+def draw_tree(planner, path, file: Path) -> None:
+    """Draw the whole tree, coloured by cost, and the first path."""
+    import matplotlib.pyplot as plt
+
+    width, height = figure_size(planner.world.bounds)
+    figure, ax = plt.subplots(figsize=(width, height + 0.6), layout="constrained")
+    plot(planner, path, ax)
+    figure.savefig(file, dpi=120)
+    plt.close(figure)
+
+
+def draw_drive(record: Drive, file: Path) -> None:
+    """Animate the drive: the map above, the time of each repair below."""
+    import matplotlib.pyplot as plt
+
+    width, height = figure_size(record.grid.bounds, 8.6)
+    figure, (ax, clock) = plt.subplots(
+        2,
+        1,
+        figsize=(width, height + 1.6),
+        height_ratios=[height, 1.4],
+        layout="constrained",
+        dpi=85,
+    )
+    moving = _draw_stage(record, ax)
+    bars = _draw_clock(record, clock)
+    figure.canvas.draw()
+    frames = []
+    for k in range(len(record.ticks)):
+        _set_tick(record, k, ax, moving, bars)
+        figure.canvas.draw()
+        pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]
+        frames.append(Image.fromarray(pixels.copy()))
+    plt.close(figure)
+    palette = frames[len(frames) // 2].quantize(COLORS, Image.Quantize.MAXCOVERAGE)
+    paletted = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    hold = [FRAME_MS] * (len(frames) - 1) + [1500]
+    paletted[0].save(file, save_all=True, append_images=paletted[1:], duration=hold, loop=0)
+
+
+def _draw_stage(record: Drive, ax) -> dict:
+    from matplotlib.collections import EllipseCollection
+    from matplotlib.colors import to_rgb
+    from matplotlib.patches import Rectangle
+
+    grid = record.grid
+    (left, right), (bottom, top) = grid.bounds
+    picture = np.ones((*record.still.shape, 3))
+    picture[record.still < 0] = to_rgb(UNKNOWN)
+    picture[record.still >= 65] = to_rgb(OBSTACLE)
+    ax.imshow(picture, origin="lower", extent=(left, right, bottom, top), zorder=0)
+    ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal", xlabel="x (m)", ylabel="y (m)")
+    robot = record.ticks[0].robot
+    artists: dict = {}
+    (artists["trail"],) = ax.plot([], [], color=INFLATED, linewidth=3, label="driven")
+    (artists["path"],) = ax.plot([], [], color=PATH_COLOR, linewidth=2.2, label="path")
+    people = record.ticks[0].people
+    artists["people"] = EllipseCollection(
+        [0.6] * len(people),
+        [0.6] * len(people),
+        [0] * len(people),
+        units="x",
+        offsets=people,
+        offset_transform=ax.transData,
+        facecolor=PERSON_COLOR,
+        zorder=4,
+    )
+    ax.add_collection(artists["people"])
+    marker = {"linestyle": "none", "markeredgecolor": "white", "zorder": 6}
+    (artists["robot"],) = ax.plot(
+        *robot[:, None], "o", color=START_COLOR, markersize=9, label="robot", **marker
+    )
+    ax.plot(*record.goal[:, None], "*", color=GOAL_COLOR, markersize=15, label="goal", **marker)
+    if record.door is not None:
+        row, col, height, width = record.door
+        x, y = grid.bounds[:, 0] + np.array([col, row]) * grid.resolution
+        artists["door"] = Rectangle(
+            (x, y),
+            width * grid.resolution,
+            height * grid.resolution,
+            color="#e4572e",
+            zorder=5,
+            label="shut door",
+        )
+        ax.add_patch(artists["door"])
+    ax.plot([], [], "o", color=PERSON_COLOR, linestyle="none", label="people")
+    ax.legend(
+        loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=6, frameon=False, handlelength=1.2
+    )
+    return artists
+
+
+def _draw_clock(record: Drive, clock) -> list:
+    ticks = np.arange(len(record.ticks))
+    lines = []
+    for name, color, label in (
+        ("scratch_s", SCRATCH_COLOR, "starting over"),
+        ("fmtx_s", PATH_COLOR, "FMTx, repaired"),
+    ):
+        values = 1e3 * np.array([getattr(tick, name) for tick in record.ticks])
+        clock.plot(ticks, values, color=color, alpha=0.18)
+        (line,) = clock.plot([], [], color=color, label=f"{label} ({np.median(values):.1f} ms)")
+        lines.append((line, values))
+    clock.set(xlabel="tick", ylabel="time to answer (ms)", xlim=(0, max(len(ticks) - 1, 1)))
+    clock.grid(alpha=0.3)
+    clock.legend(loc="upper right", ncols=2, framealpha=0.8, title="median", fontsize=8)
+    return lines
+
+
+def _set_tick(record: Drive, k: int, ax, moving: dict, lines: list) -> None:
+    tick = record.ticks[k]
+    driven = np.array([earlier.robot for earlier in record.ticks[: k + 1]])
+    moving["trail"].set_data(*driven.T)
+    moving["path"].set_data(*(tick.path.waypoints.T if len(tick.path.waypoints) else ([], [])))
+    moving["people"].set_offsets(tick.people)
+    moving["robot"].set_data(*tick.robot[:, None])
+    if "door" in moving:
+        moving["door"].set_visible(tick.door_shut)
+    for line, values in lines:
+        line.set_data(np.arange(k + 1), values[: k + 1])
