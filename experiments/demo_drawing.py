@@ -58,11 +58,17 @@ def draw_drive(record: Drive, file: Path) -> None:
     )
     moving = _draw_stage(record, ax)
     bars = _draw_clock(record, clock)
-    figure.canvas.draw()
+    artists = [*moving.values(), *(line for line, _ in bars)]
+    for artist in artists:
+        artist.set_animated(True)
+    figure.canvas.draw()  # all that stands still, once
+    still = figure.canvas.copy_from_bbox(figure.bbox)
     frames = []
     for k in range(len(record.ticks)):
-        _set_tick(record, k, ax, moving, bars)
-        figure.canvas.draw()
+        _set_tick(record, k, moving, bars)
+        figure.canvas.restore_region(still)
+        for artist in artists:
+            artist.axes.draw_artist(artist)
         pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]
         frames.append(Image.fromarray(pixels.copy()))
     plt.close(figure)
@@ -141,7 +147,7 @@ def _draw_clock(record: Drive, clock) -> list:
     return lines
 
 
-def _set_tick(record: Drive, k: int, ax, moving: dict, lines: list) -> None:
+def _set_tick(record: Drive, k: int, moving: dict, lines: list) -> None:
     tick = record.ticks[k]
     driven = np.array([earlier.robot for earlier in record.ticks[: k + 1]])
     moving["trail"].set_data(*driven.T)

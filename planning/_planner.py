@@ -29,21 +29,30 @@ class Planner(abc.ABC):
     ----------
     world : World
         What can be hit.
-    roadmap : Roadmap or int
+    roadmap : Roadmap or int, optional
         Where the robot may turn, or the number of vertices to sample.
+    n_samples : int, optional
+        Number of vertices to sample, instead of a ``roadmap``.
     seed : int or numpy.random.Generator, optional
-        Where samples come from, when ``roadmap`` is a number.
+        Where samples come from, when no ``roadmap`` is given.
     """
 
     def __init__(
         self,
         world: World,
-        roadmap: Roadmap | int,
+        roadmap: Roadmap | int | None = None,
         *,
+        n_samples: int | None = None,
         seed: int | np.random.Generator | None = None,
     ) -> None:
+        if (roadmap is None) == (n_samples is None):
+            raise ValueError(
+                "exactly one of roadmap and n_samples must be given, "
+                f"got roadmap={roadmap!r} and n_samples={n_samples!r}."
+            )
         if not isinstance(roadmap, Roadmap):
-            roadmap = Roadmap.sample(world, roadmap, seed)
+            count = roadmap if n_samples is None else n_samples
+            roadmap = Roadmap.sample(world, count, seed)  # type: ignore[arg-type]
         if roadmap.dimension != world.dimension:
             raise ValueError(
                 f"roadmap must have the world's dimension {world.dimension}, "

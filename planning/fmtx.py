@@ -27,10 +27,12 @@ class FMTx(Planner):
     ----------
     world : World
         What can be hit; its change log tells the planner what to repair.
-    roadmap : Roadmap or int
+    roadmap : Roadmap or int, optional
         Where the robot may turn, or the number of vertices to sample.
+    n_samples : int, optional
+        Number of vertices to sample, instead of a ``roadmap``.
     seed : int or numpy.random.Generator, optional
-        Where samples come from, when ``roadmap`` is a number.
+        Where samples come from, when no ``roadmap`` is given.
     collision : {"auto", "lazy", "proactive"}, default="auto"
         When motions are tested: "lazy" those about to be used, "proactive" all of them near a
         change; "auto" is proactive among discs, where that is a matter of counting, else lazy.
@@ -69,8 +71,9 @@ class FMTx(Planner):
     def __init__(
         self,
         world: World,
-        roadmap: Roadmap | int,
+        roadmap: Roadmap | int | None = None,
         *,
+        n_samples: int | None = None,
         seed: int | np.random.Generator | None = None,
         collision: Literal["auto", "lazy", "proactive"] = "auto",
         exact: bool = True,
@@ -78,7 +81,7 @@ class FMTx(Planner):
     ) -> None:
         if collision not in COLLISION:
             raise ValueError(f"collision must be one of {COLLISION}, got {collision!r}.")
-        super().__init__(world, roadmap, seed=seed)
+        super().__init__(world, roadmap, n_samples=n_samples, seed=seed)
         self._focused = bool(focus)
         self._collision = collision
         n, m = len(self._roads.points), len(self._roads.indices)

@@ -24,10 +24,12 @@ class Scratch(Planner):
     ----------
     world : World
         What can be hit.
-    roadmap : Roadmap or int
+    roadmap : Roadmap or int, optional
         Where the robot may turn, or the number of vertices to sample.
+    n_samples : int, optional
+        Number of vertices to sample, instead of a ``roadmap``.
     seed : int or numpy.random.Generator, optional
-        Where samples come from, when ``roadmap`` is a number.
+        Where samples come from, when no ``roadmap`` is given.
 
     Notes
     -----
@@ -37,11 +39,12 @@ class Scratch(Planner):
     def __init__(
         self,
         world: World,
-        roadmap: Roadmap | int,
+        roadmap: Roadmap | int | None = None,
         *,
+        n_samples: int | None = None,
         seed: int | np.random.Generator | None = None,
     ) -> None:
-        super().__init__(world, roadmap, seed=seed)
+        super().__init__(world, roadmap, n_samples=n_samples, seed=seed)
         n, m = len(self._roads.points), len(self._roads.indices)
         self._length = np.empty(m)
         self._goal_link = np.empty(n)
