@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from planning.messages import path_message
+
 
 class PathStatus(enum.Enum):
     """How a query for a path ended; the value is the sentence for the user."""
@@ -54,6 +56,27 @@ class Path:
     def solved(self) -> bool:
         """Whether this is a shortest path on the roadmap; never True for an approximate one."""
         return self.status is PathStatus.SOLVED
+
+    def to_ros(self, *, frame_id: str = "map", stamp: float = 0.0) -> dict:
+        """Return the path as a dictionary with the fields of ``nav_msgs/Path``.
+
+        Parameters
+        ----------
+        frame_id : str, default="map"
+        stamp : float, default=0
+            Time, seconds.
+
+        Returns
+        -------
+        dict
+            Each pose looks along the path; without a path there are no poses.
+
+        Raises
+        ------
+        ValueError
+            If the path is not in two or three dimensions.
+        """
+        return path_message(self.waypoints, frame_id, stamp)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from collections import deque
 from os import PathLike
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from problems.worlds import maps
+from problems.worlds import maps, messages
 from problems.worlds._snapshots import SnapshotStore
 from problems.worlds._validate import check_number, check_points
 from problems.worlds.arrays import GRID, WorldArrays, WorldChanges
@@ -147,6 +147,31 @@ class OccupancyGrid:
     ) -> OccupancyGrid:
         """Load a Moving AI benchmark map (``type octile``); see :func:`maps.read_movingai`."""
         return cls.from_array(maps.read_movingai(file), resolution, robot_radius=robot_radius)
+
+    @classmethod
+    def from_msg(
+        cls, message: Any, *, robot_radius: float = 0.0, unknown_is_free: bool = False
+    ) -> OccupancyGrid:
+        """Build a grid from a ``nav_msgs/OccupancyGrid``: its dictionary or the message itself."""
+        found = messages.read_grid(message)
+        return cls.from_array(
+            found.values,
+            found.resolution,
+            origin=found.origin,
+            robot_radius=robot_radius,
+            unknown_is_free=unknown_is_free,
+        )
+
+    def to_msg(self, *, frame_id: str = "map", stamp: float = 0.0) -> dict:
+        """Return the cells as a dictionary with the fields of ``nav_msgs/OccupancyGrid``."""
+        corner = (float(self._origin[0]), float(self._origin[1]))
+        return messages.grid_message(
+            maps.RosMap(self.values, self._resolution, corner), frame_id, stamp
+        )
+
+    def update_from_msg(self, message: Any) -> None:
+        """Apply a ``map_msgs/OccupancyGridUpdate``; see :meth:`update_window`."""
+        self.update_window(*messages.read_update(message))
 
     def __repr__(self) -> str:
         rows, cols = self.shape

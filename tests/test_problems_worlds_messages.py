@@ -1,0 +1,100 @@
+"""Grids to and from ROS messages: axes, origins, and fields that are missing or wrong."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from problems.worlds import OccupancyGrid
+
+
+def cells(seed=0, shape=(4, 7)):
+    return np.random.default_rng(seed).choice([-1, 0, 100], shape).astype(np.int8)
+
+
+def as_object(message):
+    if isinstance(message, dict):
+        return SimpleNamespace(**{key: as_object(value) for key, value in message.items()})
+    return message
+
+
+def message(values=None, **info):
+    grid = OccupancyGrid.from_array(cells() if values is None else values, 0.25, origin=(-3.0, 2.0))
+    built = grid.to_msg(frame_id="odom", stamp=12.5)
+    built["info"].update(info)
+    return built
+
+
+@pytest.mark.parametrize("form", [dict, as_object])
+def test_a_grid_survives_its_message(form):
+    back = OccupancyGrid.from_msg(form(message()))
+    np.testing.assert_array_equal(back.values, cells())
+    np.testing.assert_allclose(back.bounds, [[-3.0, -3.0 + 7 * 0.25], [2.0, 3.0]])
+
+
+def test_data_runs_along_x_first_from_the_lower_left_corner():
+    values = np.zeros((4, 7), np.int8)
+    values[1, 5] = 100
+    built = message(values)
+    assert built["info"]["width"] == 7
+    assert built["info"]["height"] == 4
+    assert built["data"][1 * 7 + 5] == 100
+    grid = OccupancyGrid.from_msg(built)
+    center = grid.center_of([(1, 5)])
+    np.testing.assert_allclose(center, [(-3.0 + 5.5 * 0.25, 2.0 + 1.5 * 0.25)])
+    np.testing.assert_array_equal(grid.cell_of(center), [(1, 5)])
+    assert not grid.is_free(center)[0]
+
+
+def test_the_header_carries_frame_and_time():
+    head = message()["header"]
+    assert head == {"stamp": {"sec": 12, "nanosec": 500_000_000}, "frame_id": "odom"}
+
+
+def test_an_update_message_patches_the_window_it_names():
+    grid = OccupancyGrid.from_array(np.zeros((4, 7), np.int8), 0.25)
+    grid.update_from_msg({"x": 5, "y": 1, "width": 2, "height": 3, "data": [100, 0, 0, -1, 0, 100]})
+    expected = np.zeros((4, 7), np.int8)
+    expected[1:4, 5:7] = [[100, 0], [0, -1], [0, 100]]
+    np.testing.assert_array_equal(grid.values, expected)
+    assert grid.revision == 1
+
+
+def test_an_orientation_never_filled_in_is_no_turn():
+    built = message()
+    built["info"]["origin"]["orientation"] = dict.fromkeys("xyzw", 0.0)
+    np.testing.assert_array_equal(OccupancyGrid.from_msg(built).values, cells())
+
+
+def test_a_turned_map_is_refused():
+    built = message()
+    built["info"]["origin"]["orientation"] = {"x": 0.0, "y": 0.0, "z": 0.5**0.5, "w": 0.5**0.5}
+    with pytest.raises(ValueError, match=r"must have yaw 0, got 1\.57"):
+        OccupancyGrid.from_msg(built)
+
+
+@pytest.mark.parametrize(
+    ("info", "match"),
+    [
+        ({"width": 8}, r"data must be height x width = 4 x 8 integers"),
+        ({"width": -1}, r"info\.width must be a non-negative integer, got -1"),
+        ({"resolution": 0.0}, r"info\.resolution must be finite and positive, got 0"),
+        ({"resolution": float("nan")}, r"info\.resolution must be finite"),
+        ({"origin": {}}, r"must have a field info\.origin\.position\.x"),
+    ],
+)
+def test_a_wrong_field_is_named(info, match):
+    with pytest.raises(ValueError, match=match):
+        OccupancyGrid.from_msg(message(**info))
+
+
+def test_values_out_of_range_are_refused():
+    built = message()
+    built["data"][3] = 101
+    with pytest.raises(ValueError, match=r"data must lie in -1\.\.100, got -1\.\.101"):
+        OccupancyGrid.from_msg(built)
+
+
+def test_a_missing_field_is_named():
+    with pytest.raises(ValueError, match=r"must have a field info\.height"):
+        OccupancyGrid.from_msg({})
