@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphs._jit import kernel
-from planning._roads import Roads, collect_in_box, distance
-from problems.worlds._disc_kernels import disc_contains, disc_hits_segment
+from planning._roads import Roads, collect_in_box
+from problems.worlds._disc_kernels import disc_hits_segment
 from problems.worlds.kernels import motion_is_free
 
 
@@ -28,8 +28,11 @@ class Edges(NamedTuple):
     hits: NDArray[np.int32]  # (m,), discs that touch the edge, where these are counted
     stamp: NDArray[np.uint8]  # (m,), 1 while the edge is listed in ``touched``
     touched: NDArray[np.int32]  # (m,), lower slots of the edges a change may have turned
+    turned: NDArray[np.int32]  # (m,), lower slots of the edges that did turn
     tails: NDArray[np.int32]  # (m,), the vertex that owns each slot
     near: NDArray[np.int32]  # (n,), workspace: vertices near a change
+    gap: NDArray[np.float64]  # (n,), workspace: how far vertices in ``near`` are, inf elsewhere
+    met: NDArray[np.int64]  # (n + 1,), workspace: slots of one vertex
     checks: NDArray[np.int64]  # (1,), edges tested so far
 
 
@@ -42,8 +45,11 @@ def make_edges(roads: Roads) -> Edges:
         hits=np.zeros(m, np.int32),
         stamp=np.zeros(m, np.uint8),
         touched=np.empty(m, np.int32),
+        turned=np.empty(m, np.int32),
         tails=np.repeat(np.arange(n, dtype=np.int32), np.diff(roads.indptr)),
         near=np.empty(n, np.int32),
+        gap=np.full(n, np.inf),
+        met=np.empty(n + 1, np.int64),
         checks=np.zeros(1, np.int64),
     )
 
@@ -54,81 +60,149 @@ def copy_edges(edges: Edges) -> Edges:
 
 
 @kernel
-def count_disc(roads, edges, disc, other, paired, sign, n_touched):
-    """Add ``sign`` to the hits of every edge that touches ``disc`` (d + 1,).
+def _squared_distance(points, v, disc):
+    if points.shape[1] == 2:  # the loop costs more than its body
+        return (points[v, 0] - disc[0]) ** 2 + (points[v, 1] - disc[1]) ** 2
+    squared = 0.0
+    for k in range(points.shape[1]):
+        squared += (points[v, k] - disc[k]) * (points[v, k] - disc[k])
+    return squared
 
-    Edges with an end in both ``disc`` and ``other`` are left out when ``paired``: the two are one
-    disc before and after its move, and block them both times. Edges whose hits leave or reach
-    zero are appended to ``touched``; their new number is returned. Each edge is met once, from
-    the end nearer to the centre, which lies within half an edge of the disc.
+
+@kernel
+def _hits(squared_p, squared_q, squared_length, squared_radius):
+    """Tell from squared distances alone whether a segment touches a disc, without branching.
+
+    ``squared_p, squared_q``: of the ends to the centre. Returns 1, 0, or -1 if too close to call.
     """
-    d = roads.points.shape[1]
-    radius = disc[d]
-    reach = radius + 0.5 * roads.longest
-    low = disc[:d] - reach
-    high = disc[:d] + reach
-    center = disc[:d]
-    count = collect_in_box(roads, low, high, edges.near)
-    for i in range(count):
-        u = edges.near[i]
-        p = roads.points[u]
-        du = distance(roads.points, u, center)
-        if du > reach:
+    along = squared_p - squared_q + squared_length  # twice length times the foot's place
+    within = (along > 0.0) & (along < 2.0 * squared_length)
+    above = 4.0 * squared_length * (squared_p - squared_radius) - along * along
+    ends = (squared_p <= squared_radius) | (squared_q <= squared_radius)
+    unsure = (not ends) & (abs(above) <= 1e-10 * squared_length * (squared_p + squared_q))
+    return int(ends | (within & (above < 0.0))) - 2 * int(unsure)
+
+
+@kernel
+def _gaps_to_disc(roads, edges, was, now):
+    """Fill ``near`` with the vertices an edge may touch either disc from, ``gap`` with how far.
+
+    The gap is that to the nearer of both discs; -inf inside both, where nothing can turn. Returns
+    the number of vertices.
+    """
+    points, near, gap = roads.points, edges.near, edges.gap
+    d = points.shape[1]
+    half = 0.5 * roads.longest * (1.0 + 1e-12)
+    low = np.full(d, np.inf)
+    high = np.full(d, -np.inf)
+    for k in range(d):
+        if was[d] >= 0.0:
+            low[k] = was[k] - was[d] - half
+            high[k] = was[k] + was[d] + half
+        if now[d] >= 0.0:
+            low[k] = min(low[k], now[k] - now[d] - half)
+            high[k] = max(high[k], now[k] + now[d] + half)
+    kept = 0
+    for i in range(collect_in_box(roads, low, high, near)):
+        v = near[i]
+        to_was, to_now = np.inf, np.inf
+        if was[d] >= 0.0:
+            to_was = np.sqrt(_squared_distance(points, v, was)) - was[d]
+        if now[d] >= 0.0:
+            to_now = np.sqrt(_squared_distance(points, v, now)) - now[d]
+        least = min(to_was, to_now)
+        if least <= half:
+            gap[v] = -np.inf if max(to_was, to_now) < -1e-9 else least
+            near[kept] = v
+            kept += 1
+    return kept
+
+
+@kernel
+def turn_disc(roads, edges, was, now, n_touched):
+    """Bring ``hits`` in line with a disc that ``was`` (d + 1,) there and ``now`` is here.
+
+    A radius below zero stands for a disc that is not there. Edges whose hits leave or reach zero
+    are appended to ``touched``; its new length is returned. An edge is met once: from the end
+    whose gap to the nearer of both discs is smaller, which is at most half the edge's length.
+    """
+    points, indptr, indices, length = roads.points, roads.indptr, roads.indices, roads.length
+    near, gap, met, hits = edges.near, edges.gap, edges.met, edges.hits
+    d = points.shape[1]
+    squared_was = was[d] * was[d] if was[d] >= 0.0 else -1.0
+    squared_now = now[d] * now[d] if now[d] >= 0.0 else -1.0
+    kept = _gaps_to_disc(roads, edges, was, now)
+    for i in range(kept):
+        u = near[i]
+        gap_u = gap[u]
+        if gap_u == -np.inf:
             continue
-        if paired and disc_contains(disc, p) and disc_contains(other, p):
-            continue
-        for s in range(roads.indptr[u], roads.indptr[u + 1]):
-            if du > radius + 0.5 * roads.length[s] * (1.0 + 1e-12):
+        least_length = 2.0 * gap_u * (1.0 - 1e-9)
+        n_met = 0
+        for s in range(indptr[u], indptr[u + 1]):  # no branches: none could be foreseen
+            v = indices[s]
+            mine = (gap[v] > gap_u) | ((gap[v] == gap_u) & (u < v))
+            met[n_met] = s
+            n_met += int(mine & (length[s] >= least_length))
+        edges.checks[0] += n_met
+        u_was = _squared_distance(points, u, was)
+        u_now = _squared_distance(points, u, now)
+        for k in range(n_met):
+            s = met[k]
+            v = indices[s]
+            squared_length = length[s] * length[s]
+            v_was = _squared_distance(points, v, was)
+            v_now = _squared_distance(points, v, now)
+            before = _hits(u_was, v_was, squared_length, squared_was)
+            after = _hits(u_now, v_now, squared_length, squared_now)
+            if before == after and before >= 0:
                 continue
-            v = roads.indices[s]
-            dv = distance(roads.points, v, center)
-            if dv < du or (dv == du and v < u):
+            if before < 0 or after < 0:
+                p, q = points[min(u, v)], points[max(u, v)]
+                before = int(was[d] >= 0.0 and disc_hits_segment(was, p, q))
+                after = int(now[d] >= 0.0 and disc_hits_segment(now, p, q))
+            turn = after - before
+            if turn == 0:
                 continue
-            q = roads.points[v]
-            if paired and disc_contains(disc, q) and disc_contains(other, q):
-                continue
-            edges.checks[0] += 1
-            if u < v:
-                e = s
-                hit = disc_hits_segment(disc, p, q)
-            else:
-                e = roads.reverse[s]
-                hit = disc_hits_segment(disc, q, p)
-            if not hit:
-                continue
-            before = edges.hits[e]
-            edges.hits[e] = before + sign
-            if (before == 0 or before + sign == 0) and edges.stamp[e] == 0:
+            e = np.int64(s) if u < v else np.int64(roads.reverse[s])
+            old = hits[e]
+            hits[e] = old + turn
+            if (old == 0 or old + turn == 0) and edges.stamp[e] == 0:
                 edges.stamp[e] = 1
                 edges.touched[n_touched] = e
                 n_touched += 1
+    for i in range(kept):
+        gap[near[i]] = np.inf
     return n_touched
 
 
 @kernel
-def count_changed_discs(roads, edges, freed, blocked, n_moved):
+def turn_discs(roads, edges, freed, blocked, n_moved):
     """Take the ``freed`` discs (k, d + 1) off and put the ``blocked`` ones on.
 
     Rows before ``n_moved`` are the same disc before and after. Returns the length of ``touched``.
     """
+    d = roads.points.shape[1]
+    absent = np.full(d + 1, -1.0)
     n_touched = 0
     for i in range(freed.shape[0]):
-        paired = i < n_moved
-        other = blocked[i] if paired else freed[i]
-        n_touched = count_disc(roads, edges, freed[i], other, paired, -1, n_touched)
-    for i in range(blocked.shape[0]):
-        paired = i < n_moved
-        other = freed[i] if paired else blocked[i]
-        n_touched = count_disc(roads, edges, blocked[i], other, paired, 1, n_touched)
+        if i < n_moved:
+            apart = 0.0
+            for k in range(d):
+                apart += (freed[i, k] - blocked[i, k]) ** 2
+            if apart < (freed[i, d] + blocked[i, d]) ** 2:
+                n_touched = turn_disc(roads, edges, freed[i], blocked[i], n_touched)
+                continue
+            n_touched = turn_disc(roads, edges, absent, blocked[i], n_touched)
+        n_touched = turn_disc(roads, edges, freed[i], absent, n_touched)
+    for i in range(n_moved, blocked.shape[0]):
+        n_touched = turn_disc(roads, edges, absent, blocked[i], n_touched)
     return n_touched
 
 
 @kernel
-def apply_hits(roads, edges, n_touched, turned):
-    """Bring ``cost`` in line with ``hits`` for the touched edges.
-
-    Writes those that turned to ``turned`` (m,) int32, lower slots, and returns their number.
-    """
+def apply_hits(roads, edges, n_touched):
+    """Bring ``cost`` in line with ``hits`` for the touched edges; return how many ``turned``."""
     n_turned = 0
     for i in range(n_touched):
         e = edges.touched[i]
@@ -139,7 +213,7 @@ def apply_hits(roads, edges, n_touched, turned):
         cost = roads.length[e] if was_blocked else np.inf
         edges.cost[e] = cost
         edges.cost[roads.reverse[e]] = cost
-        turned[n_turned] = e
+        edges.turned[n_turned] = e
         n_turned += 1
     return n_turned
 
@@ -203,12 +277,11 @@ def touch_boxes(roads, edges, boxes, n_touched):
 
 
 @kernel
-def retest_touched(roads, edges, arrays, parent, lazy, n_touched, turned):
+def retest_touched(roads, edges, arrays, parent, lazy, n_touched):
     """Find out which touched edges turned; ``parent`` (n,) int32 is the tree's.
 
     With ``lazy`` only edges of the tree are tested now; the others are hoped to be free until a
-    search wants them, so an edge that was blocked counts as turned. Writes lower slots to
-    ``turned`` (m,) int32 and returns their number.
+    search wants them, so an edge that was blocked counts as turned. Returns how many ``turned``.
     """
     n_turned = 0
     for i in range(n_touched):
@@ -226,6 +299,6 @@ def retest_touched(roads, edges, arrays, parent, lazy, n_touched, turned):
         else:
             blocked = not test_edge(roads, edges, arrays, u, e)
         if blocked != was_blocked:
-            turned[n_turned] = e
+            edges.turned[n_turned] = e
             n_turned += 1
     return n_turned

@@ -11,24 +11,80 @@ from problems.worlds.kernels import motion_is_free
 def visible_vertices(roads, arrays, p, radius, vertices, lengths):
     """Find the vertices within ``radius`` of ``p`` (d,) that a straight free motion reaches.
 
-    Writes them to ``vertices`` (n,) int32 and their distances to ``lengths`` (n,); returns their
-    number. A vertex that coincides with ``p`` is the only one, and needs no motion.
+    Where there are none, twice as far, and so on. Writes them to ``vertices`` (n,) int32 and their
+    distances to ``lengths`` (n,); returns their number. A vertex that coincides with ``p`` is the
+    only one, and needs no motion.
     """
-    count = collect_in_box(roads, p - radius, p + radius, vertices)
-    for i in range(count):
-        if distance(roads.points, vertices[i], p) == 0.0:
-            vertices[0] = vertices[i]
-            lengths[0] = 0.0
-            return 1
-    kept = 0
-    for i in range(count):
-        v = vertices[i]
-        length = distance(roads.points, v, p)
-        if length <= radius and motion_is_free(arrays, p, roads.points[v]):
-            vertices[kept] = v
-            lengths[kept] = length
-            kept += 1
-    return kept
+    span = 0.0
+    for k in range(p.shape[0]):
+        span += (arrays.bounds[k, 1] - arrays.bounds[k, 0]) ** 2
+    span = np.sqrt(span)
+    while True:
+        count = collect_in_box(roads, p - radius, p + radius, vertices)
+        for i in range(count):
+            if distance(roads.points, vertices[i], p) == 0.0:
+                vertices[0] = vertices[i]
+                lengths[0] = 0.0
+                return 1
+        kept = 0
+        for i in range(count):
+            v = vertices[i]
+            length = distance(roads.points, v, p)
+            if length <= radius and motion_is_free(arrays, p, roads.points[v]):
+                vertices[kept] = v
+                lengths[kept] = length
+                kept += 1
+        if kept > 0 or radius > span:
+            return kept
+        radius *= 2.0
+
+
+@kernel
+def join_goals(roads, arrays, goals, radius, goal_link, goal_of, linked, n_linked, lengths):
+    """Renew the free motions from vertices to the nearest of ``goals`` (k, d).
+
+    goal_link : (n,) float64, lengths, inf where there is none;  goal_of : (n,) int32, which goal
+    linked : (n,) int32, before and after the vertices that have one;  lengths : (n,), workspace
+    Returns their new number.
+    """
+    for i in range(n_linked):
+        goal_link[linked[i]] = np.inf
+        goal_of[linked[i]] = -1
+    if goals.shape[0] == 1:
+        n_linked = visible_vertices(roads, arrays, goals[0], radius, linked, lengths)
+        for i in range(n_linked):
+            goal_link[linked[i]] = lengths[i]
+            goal_of[linked[i]] = 0
+        return n_linked
+    n_linked = 0
+    vertices = np.empty(linked.shape[0], np.int32)
+    for k in range(goals.shape[0]):
+        count = visible_vertices(roads, arrays, goals[k], radius, vertices, lengths)
+        for i in range(count):
+            v = vertices[i]
+            if goal_of[v] < 0:
+                linked[n_linked] = v
+                n_linked += 1
+            if lengths[i] < goal_link[v]:
+                goal_link[v] = lengths[i]
+                goal_of[v] = k
+    return n_linked
+
+
+@kernel
+def nearest_goal(arrays, start, goals, radius):
+    """Return the number of the nearest of ``goals`` (k, d) seen within ``radius``, or -1."""
+    best = radius
+    which = -1
+    for k in range(goals.shape[0]):
+        squared = 0.0
+        for i in range(start.shape[0]):
+            squared += (goals[k, i] - start[i]) ** 2
+        length = np.sqrt(squared)
+        if length <= best and motion_is_free(arrays, start, goals[k]):
+            best = length
+            which = k
+    return which
 
 
 @kernel

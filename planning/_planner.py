@@ -8,11 +8,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from planning._join_kernels import best_link, follow_parents, visible_vertices
+from planning._join_kernels import (
+    best_link,
+    follow_parents,
+    nearest_goal,
+    visible_vertices,
+)
 from planning.result import Path, PathStatus, Update
 from planning.roadmap import Roadmap
 from problems.worlds.arrays import World, WorldArrays
-from problems.worlds.kernels import motion_is_free, point_in_bounds, point_is_free
+from problems.worlds.kernels import point_in_bounds, point_is_free
 
 
 class Links(NamedTuple):
@@ -67,7 +72,6 @@ class Planner(abc.ABC):
         self._revision = -1
         self._planned = False
         self._timed_out = False
-        self._goal_of = np.empty(0, np.int32)  # (n,), which goal a vertex is linked to
 
     @property
     def world(self) -> World:
@@ -209,39 +213,19 @@ class Planner(abc.ABC):
 
     def _join(self, point: NDArray[np.float64]) -> Links:
         """Join ``point`` to the vertices it sees; farther ones only if there are none near."""
-        assert self._arrays is not None
         n = self._roadmap.n_vertices
         vertices, lengths = np.empty(n, np.int32), np.empty(n)
-        radius = self._roadmap.radius
-        span = float(np.linalg.norm(np.diff(self._arrays.bounds, axis=1)))
-        while True:
-            count = visible_vertices(self._roads, self._arrays, point, radius, vertices, lengths)
-            if count or radius > span:
-                return Links(vertices[:count], lengths[:count])
-            radius *= 2.0
-
-    def _join_goals(self, goal_link: NDArray[np.float64]) -> NDArray[np.int32]:
-        """Fill ``goal_link`` (n,) with the distances of free motions; return who has one."""
-        assert self._arrays is not None
-        goal_link[:] = np.inf
-        goal_of = np.full(len(goal_link), -1, np.int32)
-        for k, goal in enumerate(self._goals):
-            links = self._join(goal)
-            nearer = links.lengths < goal_link[links.vertices]
-            goal_link[links.vertices[nearer]] = links.lengths[nearer]
-            goal_of[links.vertices[nearer]] = k
-        self._goal_of = goal_of
-        return np.flatnonzero(goal_of >= 0).astype(np.int32)
+        count = visible_vertices(
+            self._roads, self._arrays, point, self._roadmap.radius, vertices, lengths
+        )
+        return Links(vertices[:count], lengths[:count])
 
     def _direct(self, start: NDArray[np.float64]) -> tuple[float, int]:
         """Return length and number of the nearest goal that ``start`` sees within the radius."""
-        best, which = np.inf, -1
-        for k, goal in enumerate(self._goals):
-            length = float(np.linalg.norm(goal - start))
-            if length < best and length <= self._roadmap.radius:
-                if motion_is_free(self._arrays, start, goal):
-                    best, which = length, k
-        return best, which
+        which = nearest_goal(self._arrays, start, self._goals, self._roadmap.radius)
+        if which < 0:
+            return np.inf, -1
+        return float(np.linalg.norm(self._goals[which] - start)), which
 
     def _extract(
         self,
@@ -249,6 +233,7 @@ class Planner(abc.ABC):
         links: Links,
         cost: NDArray[np.float64],
         parent: NDArray[np.int32],
+        goal_of: NDArray[np.int32],
         status: PathStatus,
     ) -> Path:
         """Follow the tree from the best of ``links``; a TIMEOUT when ``status`` says so."""
@@ -272,7 +257,7 @@ class Planner(abc.ABC):
         chain = np.empty(len(cost), np.int32)
         count = follow_parents(parent, links.vertices[place], chain)
         waypoints = self._roads.points[chain[:count]]
-        goal = self._goals[self._goal_of[chain[count - 1]]]
+        goal = self._goals[goal_of[chain[count - 1]]]
         parts = [waypoints]
         if links.lengths[place] > 0.0:
             parts.insert(0, start[np.newaxis])

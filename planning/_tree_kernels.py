@@ -4,6 +4,8 @@ Symbols: ``g = tree.cost`` (metres to the goal), ``h`` the straight distance to 
 queue is ordered by ``g + h`` with focus, else by ``g``. Invariant between calls: for every edge
 not known to be blocked from ``z`` to ``x``, ``g[x] <= g[z] + length`` unless ``z`` is queued, and
 every ``g`` is the length of a free path, or longer.
+
+Hot loops take loose arrays: a large tuple handed to a kernel that is not inlined is copied.
 """
 
 from typing import NamedTuple
@@ -13,12 +15,22 @@ from numpy.typing import NDArray
 
 from graphs import make_heap
 from graphs._jit import kernel
-from graphs.heap import IndexedHeap, heap_pop, heap_push_or_update, heap_remove
+from graphs.heap import IndexedHeap, heap_pop, heap_push_or_update, heap_rebuild, heap_remove
 from planning._edge_kernels import test_edge
 from planning._roads import distance
 
 NO_PARENT = -1
 GOAL = -2  # the parent of vertices joined to the goal itself
+
+# places in ``Tree.counts``
+MOVED = 0  # length of ``moved``
+ORPHANS = 1  # length of ``orphans``
+EXPANDED = 2  # vertices taken from the queue
+LINKED = 3  # length of ``linked``
+SEEN = 4  # length of ``seen``
+SEEDS = 5  # length of ``seeds``
+CHANGED = 6  # vertices whose cost is another one than before the update
+N_COUNTS = 7
 
 
 class Tree(NamedTuple):
@@ -26,36 +38,56 @@ class Tree(NamedTuple):
 
     cost: NDArray[np.float64]  # (n,), g, metres to the goal
     parent: NDArray[np.int32]  # (n,), next vertex towards the goal, or NO_PARENT, or GOAL
+    listed: NDArray[np.int32]  # (n,), the parent among whose children the vertex is listed, or < 0
     child: NDArray[np.int32]  # (n,), first child
     next: NDArray[np.int32]  # (n,), next child of the same parent
     previous: NDArray[np.int32]  # (n,)
     goal_link: NDArray[np.float64]  # (n,), length of the free motion to the goal, else inf
+    goal_of: NDArray[np.int32]  # (n,), which goal that motion leads to
+    linked: NDArray[np.int32]  # (n,), vertices with a goal_link
     start_link: NDArray[np.float64]  # (n,), length of the free motion to the robot, else inf
+    seen: NDArray[np.int32]  # (n,), vertices with a start_link
     focus: NDArray[np.float64]  # (d,), where the robot is, metres
     before: NDArray[np.float64]  # (n,), g before the update, of vertices in ``moved``
     stamp: NDArray[np.uint8]  # (n,), 1 while the vertex is in ``moved``
     moved: NDArray[np.int32]  # (n,), vertices whose g was touched in this update
-    counts: NDArray[np.int64]  # (3,), lengths: moved, orphans; and vertices expanded
     orphans: NDArray[np.int32]  # (n,)
+    seeds: NDArray[np.int32]  # (n,), vertices with a better cost in sight
+    better: NDArray[np.float64]  # (n,), that cost, inf elsewhere
+    through: NDArray[np.int32]  # (n,), the parent it is had through
+    lengths: NDArray[np.float64]  # (n,), workspace
+    counts: NDArray[np.int64]  # (N_COUNTS,)
     heap: IndexedHeap
 
 
 def make_tree(n: int, dimension: int) -> Tree:
     """Return a tree that reaches nothing yet."""
+
+    def minus_ones() -> NDArray[np.int32]:
+        return np.full(n, -1, np.int32)
+
     return Tree(
         cost=np.full(n, np.inf),
-        parent=np.full(n, NO_PARENT, np.int32),
-        child=np.full(n, -1, np.int32),
-        next=np.full(n, -1, np.int32),
-        previous=np.full(n, -1, np.int32),
+        parent=minus_ones(),
+        listed=minus_ones(),
+        child=minus_ones(),
+        next=minus_ones(),
+        previous=minus_ones(),
         goal_link=np.full(n, np.inf),
+        goal_of=minus_ones(),
+        linked=minus_ones(),
         start_link=np.full(n, np.inf),
-        focus=np.zeros(dimension),
+        seen=minus_ones(),
+        focus=np.full(dimension, np.nan),
         before=np.empty(n),
         stamp=np.zeros(n, np.uint8),
-        moved=np.empty(n, np.int32),
-        counts=np.zeros(3, np.int64),
-        orphans=np.empty(n, np.int32),
+        moved=minus_ones(),
+        orphans=minus_ones(),
+        seeds=minus_ones(),
+        better=np.full(n, np.inf),
+        through=minus_ones(),
+        lengths=np.empty(n),
+        counts=np.zeros(N_COUNTS, np.int64),
         heap=make_heap(n),
     )
 
@@ -67,82 +99,98 @@ def copy_tree(tree: Tree) -> Tree:
 
 
 @kernel
-def _set_parent(tree, v, parent):
-    """Hang ``v`` under ``parent``, taking it from where it hung."""
-    old = tree.parent[v]
-    if old == parent:
-        return
-    if old >= 0:
-        after = tree.next[v]
-        prior = tree.previous[v]
-        if prior >= 0:
-            tree.next[prior] = after
-        else:
-            tree.child[old] = after
-        if after >= 0:
-            tree.previous[after] = prior
-    tree.parent[v] = parent
-    if parent >= 0:
-        first = tree.child[parent]
-        tree.next[v] = first
-        tree.previous[v] = -1
-        if first >= 0:
-            tree.previous[first] = v
-        tree.child[parent] = v
-
-
-@kernel
-def _note(tree, v):
-    """Remember the cost of ``v`` before the update first touches it."""
-    if tree.stamp[v] == 0:
-        tree.stamp[v] = 1
-        tree.before[v] = tree.cost[v]
-        tree.moved[tree.counts[0]] = v
-        tree.counts[0] += 1
-
-
-@kernel
-def _improve(roads, tree, focused, v, parent, cost):
-    """Give ``v`` a lower cost through ``parent`` and queue it."""
-    _note(tree, v)
-    _set_parent(tree, v, parent)
-    tree.cost[v] = cost
-    key = cost + distance(roads.points, v, tree.focus) if focused else cost
-    heap_push_or_update(tree.heap, v, key)
-
-
-@kernel
 def begin_update(tree):
     """Forget what the last update touched."""
-    for i in range(tree.counts[0]):
+    for i in range(tree.counts[MOVED]):
         tree.stamp[tree.moved[i]] = 0
-    tree.counts[:] = 0
+    tree.counts[MOVED] = 0
+    tree.counts[ORPHANS] = 0
+    tree.counts[EXPANDED] = 0
+    tree.counts[CHANGED] = 0
+
+
+@kernel
+def _note(stamp, before, moved, counts, cost, v):
+    """Remember the cost of ``v`` before the update first touches it."""
+    if stamp[v] == 0:
+        stamp[v] = 1
+        before[v] = cost[v]
+        moved[counts[MOVED]] = v
+        counts[MOVED] += 1
+
+
+@kernel
+def _unlist(listed, child, after, prior, v):
+    """Take ``v`` from the children of the parent it is listed under.
+
+    child, after, prior : (n,) int32, the tree's ``child, next, previous``
+    """
+    old = listed[v]
+    if old < 0:
+        return
+    right = after[v]
+    left = prior[v]
+    if left >= 0:
+        after[left] = right
+    else:
+        child[old] = right
+    if right >= 0:
+        prior[right] = left
+    listed[v] = -1
+
+
+@kernel
+def list_children(tree):
+    """List every vertex the update moved under its parent: once a vertex, not once a change."""
+    parent, listed, child = tree.parent, tree.listed, tree.child
+    after, prior = tree.next, tree.previous
+    changed = 0
+    for i in range(tree.counts[MOVED]):
+        v = tree.moved[i]
+        if tree.cost[v] != tree.before[v]:
+            changed += 1
+        new = parent[v]
+        if listed[v] == new:
+            continue
+        _unlist(listed, child, after, prior, v)
+        listed[v] = new
+        if new >= 0:
+            first = child[new]
+            after[v] = first
+            prior[v] = -1
+            if first >= 0:
+                prior[first] = v
+            child[new] = v
+    tree.counts[CHANGED] = changed
 
 
 @kernel
 def orphan_subtree(tree, v):
     """Cut ``v`` off with all that hangs below it: no parent, cost inf, out of the queue."""
-    if tree.cost[v] == np.inf:
+    cost, listed, child, after = tree.cost, tree.listed, tree.child, tree.next
+    orphans, counts = tree.orphans, tree.counts
+    if cost[v] == np.inf:
         return
-    _set_parent(tree, v, NO_PARENT)
-    first = tree.counts[1]
+    _unlist(listed, child, after, tree.previous, v)
+    first = counts[ORPHANS]
     last = first
-    tree.orphans[last] = v
+    orphans[last] = v
     last += 1
     while first < last:
-        u = tree.orphans[first]
+        u = orphans[first]
         first += 1
-        c = tree.child[u]
+        c = child[u]
         while c >= 0:
-            tree.orphans[last] = c
+            orphans[last] = c
             last += 1
-            c = tree.next[c]
-        _note(tree, u)
-        tree.child[u] = -1
+            listed[c] = -1
+            c = after[c]
+        _note(tree.stamp, tree.before, tree.moved, counts, cost, u)
+        child[u] = -1
         tree.parent[u] = NO_PARENT
-        tree.cost[u] = np.inf
+        cost[u] = np.inf
         heap_remove(tree.heap, u)
-    tree.counts[1] = last
+    counts[ORPHANS] = last
 
 
 @kernel
@@ -150,82 +198,86 @@ def orphan_blocked(roads, edges, tree, turned, n_turned):
     """Orphan what hung on those ``turned`` edges (lower slots) that are blocked now."""
     for i in range(n_turned):
         e = turned[i]
-        if edges.cost[e] < np.inf:
-            continue
-        u = edges.tails[e]
-        v = roads.indices[e]
-        if tree.parent[u] == v:
-            orphan_subtree(tree, u)
-        elif tree.parent[v] == u:
-            orphan_subtree(tree, v)
+        if edges.cost[e] == np.inf:
+            u = edges.tails[e]
+            v = roads.indices[e]
+            if tree.parent[u] == v:
+                orphan_subtree(tree, u)
+            elif tree.parent[v] == u:
+                orphan_subtree(tree, v)
 
 
 @kernel
-def orphan_unlinked(tree, was_linked, n):
-    """Orphan those of the ``n`` vertices ``was_linked`` that hung on a lost motion to the goal."""
-    for i in range(n):
-        v = was_linked[i]
-        if tree.parent[v] == GOAL and tree.goal_link[v] == np.inf:
-            orphan_subtree(tree, v)
+def _offer(tree, x, parent, cost):
+    """Note that ``x`` could cost less through ``parent``."""
+    if tree.better[x] == np.inf:
+        tree.seeds[tree.counts[SEEDS]] = x
+        tree.counts[SEEDS] += 1
+    tree.better[x] = cost
+    tree.through[x] = parent
 
 
 @kernel
-def adopt_orphans(roads, edges, tree, arrays, focused):
-    """Give every orphan its best free neighbour that still hangs in the tree, if there is one."""
-    n = tree.counts[1]
-    best_cost = np.empty(n)
-    best_parent = np.empty(n, np.int32)
-    for i in range(n):
+def seek_parents(roads, edges, tree, arrays):
+    """Find every orphan its best free neighbour that still hangs in the tree, if there is one."""
+    indptr, indices, length, cost = roads.indptr, roads.indices, edges.cost, tree.cost
+    known = edges.known
+    for i in range(tree.counts[ORPHANS]):
         x = tree.orphans[i]
         while True:
-            cost = tree.goal_link[x]
-            parent = GOAL
+            best = tree.goal_link[x]
             slot = -1
-            for s in range(roads.indptr[x], roads.indptr[x + 1]):
-                through = tree.cost[roads.indices[s]] + edges.cost[s]
-                if through < cost:
-                    cost = through
+            for s in range(indptr[x], indptr[x + 1]):
+                through = cost[indices[s]] + length[s]
+                if through < best:
+                    best = through
                     slot = s
-            if slot < 0:
+            if slot < 0 or known[slot] == 1 or test_edge(roads, edges, arrays, x, slot):
                 break
-            parent = roads.indices[slot]
-            if edges.known[slot] == 1 or test_edge(roads, edges, arrays, x, slot):
-                break
-        best_cost[i] = cost
-        best_parent[i] = parent
-    for i in range(n):  # only now: an orphan must not be adopted by an orphan
-        if best_cost[i] < np.inf:
-            _improve(roads, tree, focused, tree.orphans[i], best_parent[i], best_cost[i])
+        if best < np.inf:
+            _offer(tree, x, GOAL if slot < 0 else indices[slot], best)
 
 
 @kernel
-def _try(roads, edges, tree, arrays, focused, z, s):
-    """Improve the vertex in slot ``s`` of ``z`` through ``z`` if that is shorter and free."""
-    x = roads.indices[s]
-    cost = tree.cost[z] + edges.cost[s]
-    if cost < tree.cost[x]:
-        if edges.known[s] == 1 or test_edge(roads, edges, arrays, z, s):
-            _improve(roads, tree, focused, x, z, cost)
-
-
-@kernel
-def seed_freed(roads, edges, tree, arrays, focused, turned, n_turned):
-    """Let the ``turned`` edges (lower slots) that are free now improve their ends."""
+def seek_freed(roads, edges, tree, arrays, turned, n_turned):
+    """Find what the ``turned`` edges (lower slots) that are free now would improve."""
+    cost, better = tree.cost, tree.better
     for i in range(n_turned):
         e = turned[i]
-        if edges.cost[e] < np.inf:
-            _try(roads, edges, tree, arrays, focused, edges.tails[e], e)
-        if edges.cost[e] < np.inf:  # asked anew: a lazy test may just have found it blocked
-            _try(roads, edges, tree, arrays, focused, roads.indices[e], roads.reverse[e])
+        length = edges.cost[e]
+        if length == np.inf:
+            continue
+        z, x, s = edges.tails[e], roads.indices[e], np.int64(e)
+        if cost[z] > cost[x]:
+            z, x, s = x, z, np.int64(roads.reverse[e])
+        through = cost[z] + length
+        if through < cost[x] and through < better[x]:
+            if edges.known[s] == 1 or test_edge(roads, edges, arrays, z, s):
+                _offer(tree, x, z, through)
 
 
 @kernel
-def seed_links(roads, tree, focused, linked, n):
-    """Let the free motions from the ``n`` vertices ``linked`` to the goal improve these."""
-    for i in range(n):
-        v = linked[i]
-        if tree.goal_link[v] < tree.cost[v]:
-            _improve(roads, tree, focused, v, GOAL, tree.goal_link[v])
+def seek_links(tree):
+    """Find what the free motions to the goal would improve."""
+    for i in range(tree.counts[LINKED]):
+        v = tree.linked[i]
+        if tree.goal_link[v] < tree.cost[v] and tree.goal_link[v] < tree.better[v]:
+            _offer(tree, v, GOAL, tree.goal_link[v])
+
+
+@kernel
+def accept_offers(roads, tree, focused):
+    """Give every vertex the best it was offered, and queue it; costs stood still until now."""
+    for i in range(tree.counts[SEEDS]):
+        v = tree.seeds[i]
+        _note(tree.stamp, tree.before, tree.moved, tree.counts, tree.cost, v)
+        cost = tree.better[v]
+        tree.better[v] = np.inf
+        tree.cost[v] = cost
+        tree.parent[v] = tree.through[v]
+        key = cost + distance(roads.points, v, tree.focus) if focused else cost
+        heap_push_or_update(tree.heap, v, key)
+    tree.counts[SEEDS] = 0
 
 
 @kernel
@@ -234,43 +286,52 @@ def expand(roads, edges, tree, arrays, focused, bound, budget):
 
     ``bound`` (1,) float64 is the robot's cost as far as known and falls as vertices it can join
     are settled; every vertex whose key is below it is exact at the end. Returns the number of
-    vertices expanded.
+    vertices expanded. Children are to be listed anew afterwards.
     """
     heap = tree.heap
+    indptr, indices, points = roads.indptr, roads.indices, roads.points
+    length, known, cost = edges.cost, edges.known, tree.cost
+    parent, stamp, before, moved = tree.parent, tree.stamp, tree.before, tree.moved
+    counts, focus = tree.counts, tree.focus
     expanded = 0
     while heap.size[0] > 0 and expanded < budget:
         if heap.key[heap.order[0]] >= bound[0]:
             break
         z = heap_pop(heap)
         expanded += 1
-        g = tree.cost[z]
+        g = cost[z]
         if g + tree.start_link[z] < bound[0]:
             bound[0] = g + tree.start_link[z]
-        for s in range(roads.indptr[z], roads.indptr[z + 1]):
-            if g + edges.cost[s] < tree.cost[roads.indices[s]]:
-                _try(roads, edges, tree, arrays, focused, z, s)
-    tree.counts[2] += expanded
+        for s in range(indptr[z], indptr[z + 1]):
+            x = indices[s]
+            through = g + length[s]
+            if through < cost[x]:
+                if known[s] == 0 and not test_edge(roads, edges, arrays, z, s):
+                    continue
+                _note(stamp, before, moved, counts, cost, x)
+                parent[x] = z
+                cost[x] = through
+                key = through + distance(points, x, focus) if focused else through
+                heap_push_or_update(heap, x, key)
+    counts[EXPANDED] += expanded
     return expanded
 
 
 @kernel
-def count_changed(tree):
-    """Return how many vertices have another cost than before the update."""
-    changed = 0
-    for i in range(tree.counts[0]):
-        v = tree.moved[i]
-        if tree.cost[v] != tree.before[v]:
-            changed += 1
-    return changed
-
-
-@kernel
-def refocus(roads, tree, focused):
-    """Renew the keys of all queued vertices after the robot moved; the heap is to be rebuilt."""
-    for i in range(tree.heap.size[0]):
-        v = tree.heap.order[i]
-        cost = tree.cost[v]
-        tree.heap.key[v] = cost + distance(roads.points, v, tree.focus) if focused else cost
+def aim(roads, tree, start, focused):
+    """Point the queue at a robot at ``start`` (d,); nothing happens if it is so already."""
+    same = True
+    for k in range(start.shape[0]):
+        if tree.focus[k] != start[k]:  # NaN at first
+            same = False
+    if same:
+        return
+    tree.focus[:] = start
+    if focused and tree.heap.size[0] > 0:
+        for i in range(tree.heap.size[0]):
+            v = tree.heap.order[i]
+            tree.heap.key[v] = tree.cost[v] + distance(roads.points, v, start)
+        heap_rebuild(tree.heap)
 
 
 @kernel

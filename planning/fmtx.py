@@ -8,16 +8,25 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from graphs.heap import heap_clear, heap_rebuild
+from graphs.heap import heap_clear
 from planning import _edge_kernels as edge_kernels
 from planning import _tree_kernels as tree_kernels
 from planning._planner import Links, Planner
+from planning._repair_kernels import (
+    COUNT,
+    LAZY,
+    NOTHING_CHANGED,
+    RETEST,
+    TEST_ALL,
+    repair,
+    resume,
+)
 from planning.result import Path, PathStatus, Update, UpdateStatus
 from planning.roadmap import Roadmap
 from problems.worlds.arrays import DISCS, World, WorldArrays
 
 COLLISION = ("lazy", "proactive", "auto")
-_BUDGET = 2000  # vertices expanded between two looks at the clock
+_BUDGET = 1000  # vertices expanded between two looks at the clock
 
 
 class FMTx(Planner):
@@ -83,13 +92,14 @@ class FMTx(Planner):
             raise ValueError(f"collision must be one of {COLLISION}, got {collision!r}.")
         super().__init__(world, roadmap, n_samples=n_samples, seed=seed)
         self._focused = bool(focus)
-        self._collision = collision
-        n, m = len(self._roads.points), len(self._roads.indices)
+        self._joined = False  # goals and robot are joined in the snapshot
         self._edges = edge_kernels.make_edges(self._roads)
-        self._tree = tree_kernels.make_tree(n, world.dimension)
-        self._turned = np.empty(m, np.int32)
-        self._lazy = True
-        self._links: Links | None = None  # of the robot, in the snapshot
+        self._tree = tree_kernels.make_tree(
+            roadmap_size := len(self._roads.points), world.dimension
+        )
+        self._unlimited = roadmap_size + 1  # no update expands a vertex twice
+        self._counted = collision != "lazy" and world.arrays().kind == DISCS
+        self._lazy = collision == "lazy" or (collision == "auto" and not self._counted)
         self._bound = np.full(1, np.inf)  # cost of the robot as far as known
 
     @property
@@ -145,138 +155,106 @@ class FMTx(Planner):
             if self._timed_out:
                 status = PathStatus.TIMEOUT
             else:
-                tree = self._settled_copy(point, links)
-        return self._extract(point, links, tree.cost, tree.parent, status)
+                tree = self._settled_copy(point, links, found)
+        return self._extract(point, links, tree.cost, tree.parent, tree.goal_of, status)
 
-    def _settled_copy(self, point: NDArray[np.float64], links: Links) -> tree_kernels.Tree:
+    def _settled_copy(
+        self, point: NDArray[np.float64], links: Links, found: float
+    ) -> tree_kernels.Tree:
         tree = tree_kernels.copy_tree(self._tree)
         edges = self._edges
         if self._lazy:
             edges = edge_kernels.copy_edges(edges)
-        bound = self._aim(tree, point, links)
-        tree_kernels.expand(
-            self._roads, edges, tree, self._arrays, True, bound, self._roadmap.n_vertices + 1
-        )
-        return tree
-
-    def _aim(
-        self, tree: tree_kernels.Tree, point: NDArray[np.float64], links: Links
-    ) -> NDArray[np.float64]:
-        """Order the queue of ``tree`` for a robot at ``point``; return its cost as known so far."""
         tree.start_link[:] = np.inf
         tree.start_link[links.vertices] = links.lengths
-        tree.focus[:] = point
-        tree_kernels.refocus(self._roads, tree, True)
-        heap_rebuild(tree.heap)
-        known = tree.cost[links.vertices] + links.lengths
-        return np.array([min(known.min(initial=np.inf), self._direct(point)[0])])
+        tree_kernels.aim(self._roads, tree, point, True)
+        bound = np.array([found])
+        tree_kernels.expand(self._roads, edges, tree, self._arrays, True, bound, self._unlimited)
+        return tree
 
     def _forget_tree(self) -> None:
         tree = self._tree
         tree_kernels.begin_update(tree)
         heap_clear(tree.heap)
         tree.cost[:] = np.inf
-        tree.parent[:] = tree_kernels.NO_PARENT
-        tree.child[:] = -1
         tree.goal_link[:] = np.inf
-        self._links = None
+        for ids in (tree.parent, tree.listed, tree.child, tree.goal_of):
+            ids[:] = -1
+        tree.counts[:] = 0
+        self._joined = False
 
     def _repair(self, time_limit: float | None) -> Update:
         began = time.perf_counter()
         if not self._planned or self._start is None:
             return Update(status=UpdateStatus.NOT_PLANNED)
-        tree = self._tree
-        same_world = self._world.revision == self._revision and self._links is not None
-        same_robot = np.array_equal(self._start, tree.focus)
-        if same_world and same_robot and not self._timed_out:
+        tree, edges = self._tree, self._edges
+        same_world = self._joined and self._world.revision == self._revision
+        if same_world and not self._timed_out and np.array_equal(self._start, tree.focus):
             return Update(status=UpdateStatus.UNCHANGED, elapsed_s=time.perf_counter() - began)
-        checks = int(self._edges.checks[0])
-        tree_kernels.begin_update(tree)
-        if not same_world:
-            self._follow_world()
-        self._links = self._join(self._start)
-        if self._focused:
-            self._bound = self._aim(tree, self._start, self._links)
-        else:
-            tree.focus[:] = self._start
+        checks = int(edges.checks[0])
+        budget = self._unlimited if time_limit is None else _BUDGET
+        mode, freed, blocked, n_moved, boxes = self._changes(same_world)
+        self._joined = True
+        spent = repair(
+            self._roads,
+            edges,
+            tree,
+            self._arrays,
+            mode,
+            freed,
+            blocked,
+            n_moved,
+            boxes,
+            self._start,
+            self._goals,
+            self._roadmap.radius,
+            self._focused,
+            self._bound,
+            budget,
+        )
         self._timed_out = False
-        while True:
-            spent = tree_kernels.expand(
-                self._roads,
-                self._edges,
-                tree,
-                self._arrays,
-                self._focused,
-                self._bound,
-                _BUDGET if time_limit is not None else self._roadmap.n_vertices + 1,
-            )
-            if spent < _BUDGET or time_limit is None:
-                break
-            if time.perf_counter() - began > time_limit:
+        while spent == budget:
+            if time_limit is not None and time.perf_counter() - began > time_limit:
                 self._timed_out = True
                 break
+            spent = resume(
+                self._roads, edges, tree, self._arrays, self._focused, self._bound, budget
+            )
         return Update(
             status=UpdateStatus.TIMEOUT if self._timed_out else UpdateStatus.REPAIRED,
-            n_orphaned=int(tree.counts[1]),
-            n_expanded=int(tree.counts[2]),
-            n_changed=int(tree_kernels.count_changed(tree)),
-            n_collision_checks=int(self._edges.checks[0]) - checks,
+            n_orphaned=int(tree.counts[tree_kernels.ORPHANS]),
+            n_expanded=int(tree.counts[tree_kernels.EXPANDED]),
+            n_changed=int(tree.counts[tree_kernels.CHANGED]),
+            n_collision_checks=int(edges.checks[0]) - checks,
             elapsed_s=time.perf_counter() - began,
         )
 
-    def _follow_world(self) -> None:
-        """Bring edges, links and tree in line with the world, and queue what that may improve."""
-        roads, edges, tree = self._roads, self._edges, self._tree
-        n_turned = self._turn_edges()
-        arrays, focused = self._arrays, self._focused
-        were_linked = np.flatnonzero(tree.goal_link < np.inf).astype(np.int32)
-        linked = self._join_goals(tree.goal_link)
-        tree_kernels.orphan_blocked(roads, edges, tree, self._turned, n_turned)
-        tree_kernels.orphan_unlinked(tree, were_linked, len(were_linked))
-        tree_kernels.adopt_orphans(roads, edges, tree, arrays, focused)
-        tree_kernels.seed_freed(roads, edges, tree, arrays, focused, self._turned, n_turned)
-        tree_kernels.seed_links(roads, tree, focused, linked, len(linked))
-
-    def _turn_edges(self) -> int:
-        """Take the next snapshot of the world; return how many edges turned (in ``_turned``)."""
-        roads, edges = self._roads, self._edges
+    def _changes(self, same_world: bool) -> tuple[int, NDArray, NDArray, int, NDArray]:
+        """Take the next snapshot of the world, and say how and where edges are to follow it."""
         first = self._arrays is None
+        if self._arrays is None:
+            self._arrays, self._revision = self._read_world()
+        before = self._arrays
+        none, no_boxes = before.discs[:0], np.empty((0, self._world.dimension, 2))
+        if first and self._counted:
+            self._edges.known[:] = 1
+            return COUNT, none, before.discs, 0, no_boxes
+        if first and not self._lazy:
+            return TEST_ALL, none, none, 0, no_boxes
+        if same_world:
+            return NOTHING_CHANGED, none, none, 0, no_boxes
         while True:
+            changes = self._world.changes_since(self._revision)
             arrays = self._world.arrays()
-            since = self._world.revision if first else self._revision
-            changes = self._world.changes_since(since)
-            if self._world.revision == changes.revision and (
-                not first or since == changes.revision
-            ):
+            if self._world.revision == changes.revision:
                 break
-        before, self._arrays, self._revision = self._arrays, arrays, changes.revision
-        counted = arrays.kind == DISCS and self._collision != "lazy"
-        if first:
-            self._lazy = arrays.kind != DISCS if self._collision == "auto" else not counted
-            if self._collision == "proactive":
-                self._lazy = False
-        if counted:
-            edges.known[:] = 1
-            none = arrays.discs[:0]
-            if first:
-                freed, blocked, n_moved = none, arrays.discs, 0
-            elif not changes.complete:
-                assert before is not None
-                freed, blocked, n_moved = before.discs, arrays.discs, 0
-            else:
-                freed, blocked = changes.freed_discs, changes.blocked_discs
-                n_moved = changes.n_moved
-            touched = edge_kernels.count_changed_discs(roads, edges, freed, blocked, n_moved)
-            return edge_kernels.apply_hits(roads, edges, touched, self._turned)
-        if first:
-            if not self._lazy:
-                edge_kernels.test_all_edges(roads, edges, arrays)
-            return 0
-        boxes = _changed_boxes(changes, arrays)
-        touched = edge_kernels.touch_boxes(roads, edges, boxes, 0)
-        return edge_kernels.retest_touched(
-            roads, edges, arrays, self._tree.parent, self._lazy, touched, self._turned
-        )
+        self._arrays, self._revision = arrays, changes.revision
+        if not self._counted:
+            boxes = _changed_boxes(changes, arrays)
+            return (LAZY if self._lazy else RETEST), none, none, 0, boxes
+        if not changes.complete:
+            return COUNT, before.discs, arrays.discs, 0, no_boxes
+        return COUNT, changes.freed_discs, changes.blocked_discs, changes.n_moved, no_boxes
 
 
 def _changed_boxes(changes, arrays: WorldArrays) -> NDArray[np.float64]:

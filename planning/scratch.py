@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphs import make_heap
+from planning._join_kernels import join_goals
 from planning._planner import Planner
 from planning._scratch_kernels import blocked_lengths, dijkstra
 from planning.result import Path, PathStatus, Update, UpdateStatus
@@ -47,7 +48,10 @@ class Scratch(Planner):
         super().__init__(world, roadmap, n_samples=n_samples, seed=seed)
         n, m = len(self._roads.points), len(self._roads.indices)
         self._length = np.empty(m)
-        self._goal_link = np.empty(n)
+        self._goal_link = np.full(n, np.inf)
+        self._goal_of = np.full(n, -1, np.int32)
+        self._linked = np.empty(n, np.int32)
+        self._n_linked = 0
         self._heap = make_heap(n)
         self._cost = np.full(n, np.inf)
         self._parent = np.full(n, -1, np.int32)
@@ -70,7 +74,9 @@ class Scratch(Planner):
         failure = self._obvious_failure(point)
         if failure is not None:
             return failure
-        return self._extract(point, self._join(point), self._cost, self._parent, PathStatus.SOLVED)
+        return self._extract(
+            point, self._join(point), self._cost, self._parent, self._goal_of, PathStatus.SOLVED
+        )
 
     def _forget_tree(self) -> None:
         self._done = False
@@ -86,7 +92,17 @@ class Scratch(Planner):
         self._arrays, self._revision = self._read_world()
         before = self._cost.copy()
         checks = blocked_lengths(self._roads, self._arrays, self._length)
-        self._join_goals(self._goal_link)
+        self._n_linked = join_goals(
+            self._roads,
+            self._arrays,
+            self._goals,
+            self._roadmap.radius,
+            self._goal_link,
+            self._goal_of,
+            self._linked,
+            self._n_linked,
+            np.empty(len(self._linked)),
+        )
         expanded = dijkstra(
             self._roads, self._length, self._goal_link, self._heap, self._cost, self._parent
         )
