@@ -177,27 +177,20 @@ def turn_disc(roads, edges, was, now, n_touched):
 
 
 @kernel
-def turn_discs(roads, edges, freed, blocked, n_moved):
-    """Take the ``freed`` discs (k, d + 1) off and put the ``blocked`` ones on.
+def move_disc(roads, edges, was, now, n_touched):
+    """Bring ``hits`` in line with a disc that went from ``was`` to ``now`` (d + 1,), however far.
 
-    Rows before ``n_moved`` are the same disc before and after. Returns the length of ``touched``.
+    Returns the new length of ``touched``.
     """
     d = roads.points.shape[1]
+    apart = 0.0
+    for k in range(d):
+        apart += (was[k] - now[k]) ** 2
+    if was[d] < 0.0 or now[d] < 0.0 or apart < (was[d] + now[d]) ** 2:
+        return turn_disc(roads, edges, was, now, n_touched)
     absent = np.full(d + 1, -1.0)
-    n_touched = 0
-    for i in range(freed.shape[0]):
-        if i < n_moved:
-            apart = 0.0
-            for k in range(d):
-                apart += (freed[i, k] - blocked[i, k]) ** 2
-            if apart < (freed[i, d] + blocked[i, d]) ** 2:
-                n_touched = turn_disc(roads, edges, freed[i], blocked[i], n_touched)
-                continue
-            n_touched = turn_disc(roads, edges, absent, blocked[i], n_touched)
-        n_touched = turn_disc(roads, edges, freed[i], absent, n_touched)
-    for i in range(n_moved, blocked.shape[0]):
-        n_touched = turn_disc(roads, edges, absent, blocked[i], n_touched)
-    return n_touched
+    n_touched = turn_disc(roads, edges, was, absent, n_touched)
+    return turn_disc(roads, edges, absent, now, n_touched)
 
 
 @kernel

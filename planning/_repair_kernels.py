@@ -6,12 +6,13 @@ from graphs._jit import kernel
 from planning import _tree_kernels as trees
 from planning._edge_kernels import (
     apply_hits,
+    move_disc,
     retest_touched,
     test_all_edges,
     touch_boxes,
-    turn_discs,
 )
 from planning._join_kernels import join_goals, nearest_goal, visible_vertices
+from planning._moves import least_detour, remove_move
 
 # how edges follow the world
 COUNT = 0  # discs are counted on and off
@@ -22,11 +23,26 @@ NOTHING_CHANGED = 4
 
 
 @kernel
-def follow_edges(roads, edges, tree, arrays, mode, freed, blocked, n_moved, boxes):
-    """Bring what is known of edges in line with the world; return how many turned (``turned``)."""
-    if mode == COUNT:
-        n_touched = turn_discs(roads, edges, freed, blocked, n_moved)
-        return apply_hits(roads, edges, n_touched)
+def follow_moves(roads, edges, moves, goals, start, bound):
+    """Follow the waiting moves that matter to a robot whose path costs ``bound`` metres.
+
+    Returns the number of edges that turned (``turned``), or -1 if no move mattered.
+    """
+    n_touched = 0
+    followed = 0
+    for i in range(moves.size[0] - 1, -1, -1):
+        if bound == np.inf or least_detour(moves, i, goals, start) <= bound:
+            n_touched = move_disc(roads, edges, moves.was[i], moves.now[i], n_touched)
+            remove_move(moves, i)
+            followed += 1
+    if followed == 0:
+        return -1
+    return apply_hits(roads, edges, n_touched)
+
+
+@kernel
+def follow_boxes(roads, edges, tree, arrays, mode, boxes):
+    """Bring edges in line with a world that changed within ``boxes``; return how many turned."""
     if mode == TEST_ALL:
         test_all_edges(roads, edges, arrays)
         return 0
@@ -35,8 +51,8 @@ def follow_edges(roads, edges, tree, arrays, mode, freed, blocked, n_moved, boxe
 
 
 @kernel
-def mend(roads, edges, tree, arrays, n_turned, goals, radius, focused):
-    """Orphan what lost its way, then find who can adopt it and what has become shorter."""
+def rejoin_goals(roads, tree, arrays, goals, radius):
+    """Renew the links to the goals; orphan whom the one it hung on was taken from."""
     counts = tree.counts
     n_linked = counts[trees.LINKED]
     were_linked = tree.linked[:n_linked].copy()
@@ -51,15 +67,22 @@ def mend(roads, edges, tree, arrays, n_turned, goals, radius, focused):
         n_linked,
         tree.lengths,
     )
-    trees.orphan_blocked(roads, edges, tree, edges.turned, n_turned)
     for i in range(n_linked):
         v = were_linked[i]
         if tree.parent[v] == trees.GOAL and tree.cost[v] != tree.goal_link[v]:
             trees.orphan_subtree(tree, v)
+
+
+@kernel
+def mend(roads, edges, tree, arrays, n_turned, focused):
+    """Orphan what lost its way, then find who can adopt it and what has become shorter."""
+    trees.orphan_blocked(roads, edges, tree, edges.turned, n_turned)
     trees.seek_parents(roads, edges, tree, arrays)
     trees.seek_freed(roads, edges, tree, arrays, edges.turned, n_turned)
     trees.seek_links(tree)
     trees.accept_offers(roads, tree, focused)
+    tree.counts[trees.ORPHANED] += tree.counts[trees.ORPHANS]
+    tree.counts[trees.ORPHANS] = 0
 
 
 @kernel
@@ -80,49 +103,54 @@ def look_from(roads, tree, arrays, start, goals, radius, bound):
 
 
 @kernel
-def repair(
-    roads,
-    edges,
-    tree,
-    arrays,
-    mode,
-    freed,
-    blocked,
-    n_moved,
-    boxes,
-    start,
-    goals,
-    radius,
-    focused,
-    bound,
-    budget,
+def settle(
+    roads, edges, tree, arrays, moves, start, goals, radius, focused, bound, budget, n_turned
 ):
-    """Bring the tree in line with the world and settle it as far as the robot needs.
+    """Mend the tree after ``n_turned`` edges turned, and expand it as far as the robot needs.
 
-    mode : one of COUNT, RETEST, LAZY, TEST_ALL, NOTHING_CHANGED
-    freed, blocked : (k, d + 1), discs before and after, of which ``n_moved`` are the same
-    boxes : (k, d, 2), where edges may have turned;  start : (d,);  goals : (k, d)
-    bound : (1,), overwritten with the robot's cost;  budget : most vertices to expand
-    Returns the number of vertices expanded; fewer than ``budget`` if the work is done.
+    Moves of discs that turn out to matter to the robot are followed as soon as they do. ``bound``
+    (1,) becomes the robot's cost. Returns the number of vertices expanded: fewer than ``budget``
+    if the work is done. Negative ``n_turned``: nothing to mend.
     """
-    trees.begin_update(tree)
-    if mode != NOTHING_CHANGED:
-        n_turned = follow_edges(roads, edges, tree, arrays, mode, freed, blocked, n_moved, boxes)
-        trees.aim(roads, tree, start, focused)
-        mend(roads, edges, tree, arrays, n_turned, goals, radius, focused)
-    else:
-        trees.aim(roads, tree, start, focused)
-    bound[0] = np.inf
-    if focused:
-        look_from(roads, tree, arrays, start, goals, radius, bound)
-    spent = trees.expand(roads, edges, tree, arrays, focused, bound, budget)
-    trees.list_children(tree)
+    spent = 0
+    while True:
+        if n_turned >= 0:
+            mend(roads, edges, tree, arrays, n_turned, focused)
+            trees.list_children(tree)
+        bound[0] = np.inf
+        if focused:
+            look_from(roads, tree, arrays, start, goals, radius, bound)
+        spent += trees.expand(roads, edges, tree, arrays, focused, bound, budget - spent)
+        trees.list_children(tree)
+        if spent >= budget:
+            break
+        n_turned = follow_moves(roads, edges, moves, goals, start, bound[0])
+        if n_turned < 0:
+            break
     return spent
 
 
 @kernel
-def resume(roads, edges, tree, arrays, focused, bound, budget):
-    """Go on expanding after a repair that spent its budget."""
-    spent = trees.expand(roads, edges, tree, arrays, focused, bound, budget)
-    trees.list_children(tree)
-    return spent
+def repair(
+    roads, edges, tree, arrays, mode, moves, boxes, start, goals, radius, focused, bound, budget
+):
+    """Bring the tree in line with the world and settle it as far as the robot needs.
+
+    mode : one of COUNT, RETEST, LAZY, TEST_ALL, NOTHING_CHANGED
+    moves : discs that moved;  boxes : (k, d, 2), where edges may have turned
+    start : (d,);  goals : (k, d);  bound : (1,), the robot's cost before, overwritten with it
+    Returns the number of vertices expanded; fewer than ``budget`` if the work is done.
+    """
+    trees.begin_update(tree)
+    trees.aim(roads, tree, start, focused)
+    n_turned = -1
+    if mode != NOTHING_CHANGED:
+        if mode == COUNT:
+            n_turned = follow_moves(roads, edges, moves, goals, start, bound[0])
+        else:
+            n_turned = follow_boxes(roads, edges, tree, arrays, mode, boxes)
+        rejoin_goals(roads, tree, arrays, goals, radius)
+        n_turned = max(n_turned, 0)
+    return settle(
+        roads, edges, tree, arrays, moves, start, goals, radius, focused, bound, budget, n_turned
+    )

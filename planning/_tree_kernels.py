@@ -30,7 +30,8 @@ LINKED = 3  # length of ``linked``
 SEEN = 4  # length of ``seen``
 SEEDS = 5  # length of ``seeds``
 CHANGED = 6  # vertices whose cost is another one than before the update
-N_COUNTS = 7
+ORPHANED = 7  # vertices orphaned so far in this update
+N_COUNTS = 8
 
 
 class Tree(NamedTuple):
@@ -105,6 +106,7 @@ def begin_update(tree):
         tree.stamp[tree.moved[i]] = 0
     tree.counts[MOVED] = 0
     tree.counts[ORPHANS] = 0
+    tree.counts[ORPHANED] = 0
     tree.counts[EXPANDED] = 0
     tree.counts[CHANGED] = 0
 

@@ -11,7 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 from graphs.heap import heap_clear
 from planning import _edge_kernels as edge_kernels
 from planning import _tree_kernels as tree_kernels
-from planning._planner import Links, Planner
+from planning._moves import (
+    add_moves,
+    copy_moves,
+    least_waiting,
+    moves_between,
+    moves_of,
+    no_moves,
+)
+from planning._planner import Planner
 from planning._repair_kernels import (
     COUNT,
     LAZY,
@@ -19,7 +27,7 @@ from planning._repair_kernels import (
     RETEST,
     TEST_ALL,
     repair,
-    resume,
+    settle,
 )
 from planning.result import Path, PathStatus, Update, UpdateStatus
 from planning.roadmap import Roadmap
@@ -100,6 +108,7 @@ class FMTx(Planner):
         self._unlimited = roadmap_size + 1  # no update expands a vertex twice
         self._counted = collision != "lazy" and world.arrays().kind == DISCS
         self._lazy = collision == "lazy" or (collision == "auto" and not self._counted)
+        self._moves = no_moves(world.dimension)
         self._bound = np.full(1, np.inf)  # cost of the robot as far as known
 
     @property
@@ -109,14 +118,15 @@ class FMTx(Planner):
         inf where a vertex is unreached or, with ``focus`` or after a timeout, not settled.
         """
         tree = self._tree
-        key = tree.cost
-        least = tree_kernels.least_key(self._roads, tree, tree.focus) if self._focused else np.inf
-        if not self._focused and tree.heap.size[0]:
-            least = tree.heap.key[tree.heap.order[0]]
-        if least < np.inf:
-            gap = np.linalg.norm(self._roads.points - tree.focus, axis=1) if self._focused else 0.0
-            key = np.where(tree.cost + gap <= least, tree.cost, np.inf)
-        return self._roadmap.to_caller(key)
+        cost = tree.cost
+        if self._focused and self._start is not None:
+            key = cost + np.linalg.norm(self._roads.points - tree.focus, axis=1)
+            queued = tree_kernels.least_key(self._roads, tree, tree.focus)
+            waiting = least_waiting(self._moves, self._goals, tree.focus)
+            cost = np.where((key <= queued) & (key < waiting), cost, np.inf)
+        elif tree.heap.size[0]:
+            cost = np.where(cost <= tree.heap.key[tree.heap.order[0]], cost, np.inf)
+        return self._roadmap.to_caller(cost)
 
     @property
     def parents(self) -> NDArray[np.int32]:
@@ -147,29 +157,42 @@ class FMTx(Planner):
         links = self._join(point)
         tree = self._tree
         status = PathStatus.SOLVED
-        found = np.inf
-        if len(links.vertices):
-            found = float((tree.cost[links.vertices] + links.lengths).min())
-        found = min(found, self._direct(point)[0])
-        if tree_kernels.least_key(self._roads, tree, point) < found:
+        known = tree.cost[links.vertices] + links.lengths
+        found = min(known.min(initial=np.inf), self._direct(point)[0])
+        unsettled = min(
+            tree_kernels.least_key(self._roads, tree, point),
+            least_waiting(self._moves, self._goals, point),
+        )
+        if unsettled <= found and unsettled < np.inf:
             if self._timed_out:
                 status = PathStatus.TIMEOUT
             else:
-                tree = self._settled_copy(point, links, found)
+                tree = self._settled_copy(point)
         return self._extract(point, links, tree.cost, tree.parent, tree.goal_of, status)
 
-    def _settled_copy(
-        self, point: NDArray[np.float64], links: Links, found: float
-    ) -> tree_kernels.Tree:
+    def _settled_copy(self, point: NDArray[np.float64]) -> tree_kernels.Tree:
+        """Return a copy of the tree settled for a robot at ``point``."""
         tree = tree_kernels.copy_tree(self._tree)
+        moves = copy_moves(self._moves)
         edges = self._edges
-        if self._lazy:
+        if self._lazy or moves.size[0]:
             edges = edge_kernels.copy_edges(edges)
-        tree.start_link[:] = np.inf
-        tree.start_link[links.vertices] = links.lengths
+        tree_kernels.begin_update(tree)
         tree_kernels.aim(self._roads, tree, point, True)
-        bound = np.array([found])
-        tree_kernels.expand(self._roads, edges, tree, self._arrays, True, bound, self._unlimited)
+        settle(
+            self._roads,
+            edges,
+            tree,
+            self._arrays,
+            moves,
+            point,
+            self._goals,
+            self._roadmap.radius,
+            True,
+            np.full(1, np.inf),
+            np.iinfo(np.int64).max,
+            -1,
+        )
         return tree
 
     def _forget_tree(self) -> None:
@@ -181,6 +204,7 @@ class FMTx(Planner):
         for ids in (tree.parent, tree.listed, tree.child, tree.goal_of):
             ids[:] = -1
         tree.counts[:] = 0
+        self._bound[0] = np.inf
         self._joined = False
 
     def _repair(self, time_limit: float | None) -> Update:
@@ -192,69 +216,56 @@ class FMTx(Planner):
         if same_world and not self._timed_out and np.array_equal(self._start, tree.focus):
             return Update(status=UpdateStatus.UNCHANGED, elapsed_s=time.perf_counter() - began)
         checks = int(edges.checks[0])
-        budget = self._unlimited if time_limit is None else _BUDGET
-        mode, freed, blocked, n_moved, boxes = self._changes(same_world)
+        budget = np.iinfo(np.int64).max if time_limit is None else _BUDGET
+        mode, boxes = self._changes(same_world)
         self._joined = True
-        spent = repair(
-            self._roads,
-            edges,
-            tree,
-            self._arrays,
-            mode,
-            freed,
-            blocked,
-            n_moved,
-            boxes,
-            self._start,
-            self._goals,
-            self._roadmap.radius,
-            self._focused,
-            self._bound,
-            budget,
-        )
+        settings = (self._start, self._goals, self._roadmap.radius, self._focused, self._bound)
+        state = (self._roads, edges, tree, self._arrays)
+        spent = repair(*state, mode, self._moves, boxes, *settings, budget)
         self._timed_out = False
-        while spent == budget:
+        while spent >= budget:
             if time_limit is not None and time.perf_counter() - began > time_limit:
                 self._timed_out = True
                 break
-            spent = resume(
-                self._roads, edges, tree, self._arrays, self._focused, self._bound, budget
-            )
+            spent = settle(*state, self._moves, *settings, budget, -1)
         return Update(
             status=UpdateStatus.TIMEOUT if self._timed_out else UpdateStatus.REPAIRED,
-            n_orphaned=int(tree.counts[tree_kernels.ORPHANS]),
+            n_orphaned=int(tree.counts[tree_kernels.ORPHANED]),
             n_expanded=int(tree.counts[tree_kernels.EXPANDED]),
             n_changed=int(tree.counts[tree_kernels.CHANGED]),
             n_collision_checks=int(edges.checks[0]) - checks,
             elapsed_s=time.perf_counter() - began,
         )
 
-    def _changes(self, same_world: bool) -> tuple[int, NDArray, NDArray, int, NDArray]:
+    def _changes(self, same_world: bool) -> tuple[int, NDArray[np.float64]]:
         """Take the next snapshot of the world, and say how and where edges are to follow it."""
-        first = self._arrays is None
+        nowhere = np.empty((0, self._world.dimension, 2))
         if self._arrays is None:
             self._arrays, self._revision = self._read_world()
+            if self._counted:
+                self._edges.known[:] = 1
+                discs = self._arrays.discs
+                self._moves = add_moves(self._moves, *moves_between(discs[:0], discs, 0))
+                return COUNT, nowhere
+            if not self._lazy:
+                return TEST_ALL, nowhere
+        elif same_world:
+            return NOTHING_CHANGED, nowhere
         before = self._arrays
-        none, no_boxes = before.discs[:0], np.empty((0, self._world.dimension, 2))
-        if first and self._counted:
-            self._edges.known[:] = 1
-            return COUNT, none, before.discs, 0, no_boxes
-        if first and not self._lazy:
-            return TEST_ALL, none, none, 0, no_boxes
-        if same_world:
-            return NOTHING_CHANGED, none, none, 0, no_boxes
         while True:
             changes = self._world.changes_since(self._revision)
-            arrays = self._world.arrays()
+            self._arrays = self._world.arrays()
             if self._world.revision == changes.revision:
                 break
-        self._arrays, self._revision = arrays, changes.revision
+        self._revision = changes.revision
         if not self._counted:
-            boxes = _changed_boxes(changes, arrays)
-            return (LAZY if self._lazy else RETEST), none, none, 0, boxes
-        if not changes.complete:
-            return COUNT, before.discs, arrays.discs, 0, no_boxes
-        return COUNT, changes.freed_discs, changes.blocked_discs, changes.n_moved, no_boxes
+            return LAZY if self._lazy else RETEST, _changed_boxes(changes, self._arrays)
+        if changes.complete:
+            was, now = moves_of(changes)
+        else:
+            was, now = moves_between(before.discs, self._arrays.discs, 0)
+        self._moves = add_moves(self._moves, was, now)
+        return COUNT, nowhere
 
 
 def _changed_boxes(changes, arrays: WorldArrays) -> NDArray[np.float64]:

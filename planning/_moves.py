@@ -1,0 +1,150 @@
+"""Moves of discs that a planner has yet to follow, those first that can matter to the robot.
+
+A path that touches a disc is at least as long as the way from the goal to the disc and on to the
+robot. While that is more than the robot's path costs, it does not matter where the disc is, so
+its move waits; later moves of the same disc are merged into it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphs._jit import kernel
+from problems.worlds.arrays import WorldChanges
+
+ABSENT = -1.0  # every number of a disc that is not there
+
+
+class Moves(NamedTuple):
+    """Discs before and after; the first ``size[0]`` rows count."""
+
+    was: NDArray[np.float64]  # (capacity, d + 1), centre and radius, metres, or all ABSENT
+    now: NDArray[np.float64]  # (capacity, d + 1)
+    size: NDArray[np.int64]  # (1,)
+
+
+def no_moves(dimension: int) -> Moves:
+    """Return an empty list."""
+    nothing = np.empty((0, dimension + 1))
+    return Moves(nothing, nothing.copy(), np.zeros(1, np.int64))
+
+
+def copy_moves(moves: Moves) -> Moves:
+    """Return an independent copy."""
+    return Moves._make(array.copy() for array in moves)
+
+
+def moves_between(
+    freed: NDArray[np.float64], blocked: NDArray[np.float64], n_moved: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Pair discs before and after; rows from ``n_moved`` on have no partner."""
+    gone = np.full_like(freed[n_moved:], ABSENT)
+    come = np.full_like(blocked[n_moved:], ABSENT)
+    return np.concatenate((freed, come)), np.concatenate(
+        (blocked[:n_moved], gone, blocked[n_moved:])
+    )
+
+
+def moves_of(changes: WorldChanges) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the discs of ``changes`` before and after."""
+    return moves_between(changes.freed_discs, changes.blocked_discs, changes.n_moved)
+
+
+def add_moves(moves: Moves, was: NDArray[np.float64], now: NDArray[np.float64]) -> Moves:
+    """Return ``moves`` with those from ``was`` to ``now`` (k, d + 1) merged in."""
+    size = int(moves.size[0])
+    if size + len(was) > len(moves.was):
+        spare = np.full((size + len(was), was.shape[1]), ABSENT)
+        moves = Moves(
+            np.concatenate((moves.was[:size], spare)),
+            np.concatenate((moves.now[:size], spare)),
+            moves.size,
+        )
+    merge_moves(moves, was, now)
+    return moves
+
+
+@kernel
+def _same(a, b):
+    for k in range(a.shape[0]):
+        if a[k] != b[k]:
+            return False
+    return True
+
+
+@kernel
+def remove_move(moves, i):
+    """Forget the move in row ``i``; the last row takes its place."""
+    last = moves.size[0] - 1
+    moves.was[i] = moves.was[last]
+    moves.now[i] = moves.now[last]
+    moves.size[0] = last
+
+
+@kernel
+def merge_moves(moves, was, now):
+    """Add the moves from ``was`` to ``now`` (k, d + 1); there must be room for them.
+
+    A move on from where a waiting one ends prolongs that; one that leads back drops it.
+    """
+    d = was.shape[1] - 1
+    waiting = moves.size[0]
+    for i in range(was.shape[0]):
+        found = -1
+        if was[i, d] >= 0.0:
+            for j in range(waiting):
+                if _same(moves.now[j], was[i]):
+                    found = j
+                    break
+        if found < 0:
+            found = moves.size[0]
+            moves.size[0] = found + 1
+            moves.was[found] = was[i]
+        moves.now[found] = now[i]
+    for j in range(moves.size[0] - 1, -1, -1):
+        if _same(moves.was[j], moves.now[j]):
+            remove_move(moves, j)
+
+
+@kernel
+def _detour(disc, goal, start):
+    """Return a lower bound, metres, on a path from ``goal`` to ``start`` that touches ``disc``."""
+    d = goal.shape[0]
+    to_goal = 0.0
+    to_start = 0.0
+    straight = 0.0
+    for k in range(d):
+        to_goal += (disc[k] - goal[k]) ** 2
+        to_start += (disc[k] - start[k]) ** 2
+        straight += (goal[k] - start[k]) ** 2
+    around = np.sqrt(to_goal) + np.sqrt(to_start) - 2.0 * disc[d]
+    if straight == 0.0:
+        return max(around, 0.0)
+    along = 0.5 * (to_goal - to_start + straight)
+    aside = np.sqrt(max(to_goal - along * along / straight, 0.0)) - disc[d]
+    if aside > 0.0:  # no point that far from the straight line is on a shorter path
+        return max(around, np.sqrt(straight + 4.0 * aside * aside))
+    return max(around, np.sqrt(straight))
+
+
+@kernel
+def least_detour(moves, i, goals, start):
+    """Return a lower bound, metres, on what a path that the move in row ``i`` concerns costs."""
+    d = start.shape[0]
+    least = np.inf
+    for k in range(goals.shape[0]):
+        if moves.was[i, d] >= 0.0:
+            least = min(least, _detour(moves.was[i], goals[k], start))
+        if moves.now[i, d] >= 0.0:
+            least = min(least, _detour(moves.now[i], goals[k], start))
+    return least * (1.0 - 1e-12)
+
+
+@kernel
+def least_waiting(moves, goals, start):
+    """Return the least of ``least_detour``, inf if no move waits."""
+    least = np.inf
+    for i in range(moves.size[0]):
+        least = min(least, least_detour(moves, i, goals, start))
+    return least
