@@ -1,26 +1,14 @@
 """Discs (balls in any dimension) that appear, move and vanish, with a change log."""
 
 import threading
-from collections import deque
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from problems.worlds._disc_log import DiscLog
 from problems.worlds._validate import check_bounds, check_number, check_point, check_points
 from problems.worlds.arrays import DISCS, WorldArrays, WorldChanges
 from problems.worlds.kernels import motions_are_free, points_are_free
-
-_LOG_ENTRIES = 1024  # revisions kept; whoever is further behind starts over
-
-
-class _Entry(NamedTuple):
-    """One change: radius NaN stands for a disc that was not there, or is no longer."""
-
-    revision: int
-    ids: NDArray[np.int64]  # (k,)
-    before: NDArray[np.float64]  # (k, d + 1)
-    after: NDArray[np.float64]  # (k, d + 1)
 
 
 class DiscWorld:
@@ -41,7 +29,7 @@ class DiscWorld:
     Notes
     -----
     Touching a disc is a collision. Changes may come from one thread while another one takes
-    snapshots: each method is atomic. The log keeps the last 1024 changes.
+    snapshots: each method is atomic. The log keeps at least the last 2048 changes.
 
     Examples
     --------
@@ -61,7 +49,8 @@ class DiscWorld:
         self._discs = np.empty((0, self.dimension + 1))  # by id, radius NaN once removed
         self._velocity = np.empty((0, self.dimension))  # metres a second
         self._revision = 0
-        self._log: deque[_Entry] = deque(maxlen=_LOG_ENTRIES)
+        self._log = DiscLog(self.dimension)
+        self._snapshot: WorldArrays | None = None  # until the next change
         self._lock = threading.RLock()
 
     def __repr__(self) -> str:
@@ -187,17 +176,20 @@ class DiscWorld:
             self._record(ids, rows)
 
     def arrays(self) -> WorldArrays:
-        """Return a snapshot for kernels; later changes do not reach it."""
+        """Return a snapshot for kernels, not to be written to; later changes do not reach it."""
         with self._lock:
-            discs = self._grown(self._discs)
-        return WorldArrays(
-            kind=DISCS,
-            bounds=self._bounds.copy(),
-            discs=discs,
-            clearance=np.empty((0, 0), np.float32),
-            blocked=np.empty((0, 0), np.uint8),
-            frame=np.zeros(4),
-        )
+            if self._snapshot is None:
+                discs = self._discs[np.isfinite(self._discs[:, -1])]
+                discs[:, -1] += self._robot_radius
+                self._snapshot = WorldArrays(
+                    kind=DISCS,
+                    bounds=self._bounds.copy(),
+                    discs=np.ascontiguousarray(discs),
+                    clearance=np.empty((0, 0), np.float32),
+                    blocked=np.empty((0, 0), np.uint8),
+                    frame=np.zeros(4),
+                )
+            return self._snapshot
 
     def changes_since(self, revision: int) -> WorldChanges:
         """Return the net changes from ``revision`` to now.
@@ -212,35 +204,19 @@ class DiscWorld:
         """
         with self._lock:
             now = self._revision
-            entries = []
-            for entry in reversed(self._log):
-                if entry.revision <= revision:
-                    break
-                entries.append(entry)
-        if not 0 <= revision <= now:
-            raise ValueError(f"revision must be between 0 and {now}, got {revision}.")
-        complete = len(entries) == now - revision
-        nothing = np.empty((0, self.dimension + 1))
-        boxes = np.empty((0, self.dimension, 2))
-        if not complete or not entries:
-            return WorldChanges(now, complete, 0, nothing, nothing.copy(), boxes, boxes.copy())
-        entries.reverse()
-        ids = np.concatenate([entry.ids for entry in entries])
-        before = np.concatenate([entry.before for entry in entries])
-        after = np.concatenate([entry.after for entry in entries])
-        _, first = np.unique(ids, return_index=True)
-        _, last = np.unique(ids[::-1], return_index=True)
-        before, after = before[first], after[::-1][last]
-        was, stays = np.isfinite(before[:, -1]), np.isfinite(after[:, -1])
-        moved = was & stays & (before != after).any(axis=1)
+            if not 0 <= revision <= now:
+                raise ValueError(f"revision must be between 0 and {now}, got {revision}.")
+            complete, n_moved, before, after = self._log.since(revision, len(self._discs))
+        before[:, -1] += self._robot_radius
+        after[:, -1] += self._robot_radius
         return WorldChanges(
             revision=now,
-            complete=True,
-            n_moved=int(moved.sum()),
-            blocked_discs=self._grown(np.vstack((after[moved], after[stays & ~was]))),
-            freed_discs=self._grown(np.vstack((before[moved], before[was & ~stays]))),
-            blocked_boxes=boxes,
-            freed_boxes=boxes.copy(),
+            complete=complete,
+            n_moved=n_moved,
+            blocked_discs=after,
+            freed_discs=before,
+            blocked_boxes=np.empty((0, self.dimension, 2)),
+            freed_boxes=np.empty((0, self.dimension, 2)),
         )
 
     def is_free(self, points: ArrayLike) -> NDArray[np.bool_]:
@@ -285,10 +261,6 @@ class DiscWorld:
             return
         ids, before, after = ids[changed], before[changed], after[changed]
         self._discs[ids] = after
-        self._log.append(_Entry(self._revision + 1, ids, before, after))
+        self._log.record(self._revision + 1, ids, before, after)
+        self._snapshot = None
         self._revision += 1
-
-    def _grown(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        present = rows[np.isfinite(rows[:, -1])]
-        present[:, -1] += self._robot_radius
-        return np.ascontiguousarray(present)
