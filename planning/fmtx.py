@@ -117,27 +117,28 @@ class FMTx(Planner):
 
         inf where a vertex is unreached or, with ``focus`` or after a timeout, not settled.
         """
-        tree = self._tree
-        cost = tree.cost
-        if self._focused and self._start is not None:
-            key = cost + np.linalg.norm(self._roads.points - tree.focus, axis=1)
-            queued = tree_kernels.least_key(self._roads, tree, tree.focus)
-            waiting = least_waiting(self._moves, self._goals, tree.focus)
-            cost = np.where((key <= queued) & (key < waiting), cost, np.inf)
-        elif tree.heap.size[0]:
-            cost = np.where(cost <= tree.heap.key[tree.heap.order[0]], cost, np.inf)
-        return self._roadmap.to_caller(cost)
+        return self._roadmap.to_caller(self._settled_cost())
 
     @property
     def parents(self) -> NDArray[np.int32]:
         """Next vertex towards the goal of each vertex, (n_vertices,), in the caller's order.
 
-        -1 where a vertex is not in the tree, -2 where it joins the goal itself.
+        -1 where a vertex is unreached or not settled, -2 where it joins the goal itself.
         """
-        parent = self._tree.parent
-        ids = self._roadmap.caller_ids
-        named = np.where(parent >= 0, ids[np.maximum(parent, 0)], parent)
+        parent = np.where(np.isfinite(self._settled_cost()), self._tree.parent, -1)
+        named = np.where(parent >= 0, self._roadmap.caller_ids[np.maximum(parent, 0)], parent)
         return self._roadmap.to_caller(named.astype(np.int32))
+
+    def _settled_cost(self) -> NDArray[np.float64]:
+        tree = self._tree
+        if self._focused and self._start is not None:
+            key = tree.cost + np.linalg.norm(self._roads.points - tree.focus, axis=1)
+            queued = tree_kernels.least_key(self._roads, tree, tree.focus)
+            waiting = least_waiting(self._moves, self._goals, tree.focus)
+            return np.where((key <= queued) & (key < waiting), tree.cost, np.inf)
+        if tree.heap.size[0]:
+            return np.where(tree.cost <= tree.heap.key[tree.heap.order[0]], tree.cost, np.inf)
+        return tree.cost
 
     def path(self, start: ArrayLike) -> Path:
         """Return the path from ``start``, in the world as the last plan or update saw it.
