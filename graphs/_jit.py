@@ -12,19 +12,33 @@ F = TypeVar("F", bound=Callable)
 OPTIONS = {"nogil": True, "error_model": "numpy"}
 
 
+# Only kernels call these: without a wrapper for Python and without reference counts (so they
+# allocate nothing) functions of many arrays compile in half the time.
+INNER_OPTIONS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False}
+
+
+def inner_kernel(function: F) -> F:
+    """Compile a kernel that only kernels call and that allocates nothing; see ``kernel``."""
+    return _compile(function, OPTIONS | INNER_OPTIONS)
+
+
 def kernel(function: F) -> F:
     """Compile a serial kernel over plain arrays: GIL released, cached on disk, numpy's division.
 
     Where no cache folder is writable (a read-only installation without a home), numba refuses to
     decorate at all; kernels are then compiled anew in each process instead of failing the import.
     """
+    return _compile(function, OPTIONS)
+
+
+def _compile(function: F, options: dict) -> F:
     try:
-        return numba.njit(cache=True, **OPTIONS)(function)
+        return numba.njit(cache=True, **options)(function)
     except RuntimeError as error:
         if "no locator available" not in str(error):
             raise
         _warn_uncached()
-        return numba.njit(**OPTIONS)(function)
+        return numba.njit(**options)(function)
 
 
 @functools.cache  # once a process, not once a kernel
@@ -33,5 +47,5 @@ def _warn_uncached() -> None:
         "compiled code cannot be cached: no writable cache folder, so every process compiles anew; "
         "set NUMBA_CACHE_DIR to a writable folder.",
         RuntimeWarning,
-        stacklevel=4,
+        stacklevel=5,
     )

@@ -1,16 +1,16 @@
 """What is solved: losses, penalties, data sets and worlds."""
 
-from problems.linear import (
+from problems.linear import LeastSquares, LinearModel
+from problems.margins import (
     CustomLoss,
     Huber,
-    LeastSquares,
-    LinearModel,
     Logistic,
     Multinomial,
     Poisson,
     SquaredHinge,
 )
 from problems.penalties import L1, Bounds, ElasticNet, GroupL2, NonNegative, Penalty
+from problems.quadratic import Quadratic
 
 __all__ = [
     "L1",
@@ -26,5 +26,6 @@ __all__ = [
     "NonNegative",
     "Penalty",
     "Poisson",
+    "Quadratic",
     "SquaredHinge",
 ]

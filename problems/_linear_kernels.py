@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs._jit import kernel
+from graphs._jit import inner_kernel, kernel
 from problems.losses import (
     MULTINOMIAL,
     Loss,
@@ -47,7 +47,7 @@ class ProblemArrays(NamedTuple):
     group_weight: NDArray[np.float64]  # (n_blocks,) when blocks are penalised groups, else empty
 
 
-@kernel
+@inner_kernel
 def fast_dot(a, b):
     """Dot product of two contiguous vectors, summed in any order but NaN kept."""
     total = 0.0
@@ -56,7 +56,7 @@ def fast_dot(a, b):
     return total
 
 
-@kernel
+@inner_kernel
 def sparse_dot(index, value, dense):
     """Dot product of a compressed column with a dense vector, four sums side by side."""
     n = len(index)
@@ -72,7 +72,7 @@ def sparse_dot(index, value, dense):
     return (s0 + s1) + (s2 + s3)
 
 
-@kernel
+@inner_kernel
 def compute_scores(problem, x, z):
     """Z = A x from scratch; z is (n * k,), overwritten."""
     k = problem.n_scores
@@ -82,7 +82,7 @@ def compute_scores(problem, x, z):
             add_column(problem, i // k, i % k, x[i], z)
 
 
-@kernel
+@inner_kernel
 def add_column(problem, j, c, step, z):
     """Add ``step`` times column j of A to score c of every sample."""
     k = problem.n_scores
@@ -99,7 +99,7 @@ def add_column(problem, j, c, step, z):
             z[problem.col_index[e] * k + c] += step * problem.col_value[e]
 
 
-@kernel
+@inner_kernel
 def row_slope(problem, r, z, slope):
     """Refresh the slopes of sample r and return its loss."""
     y = problem.target[r]
@@ -119,20 +119,7 @@ def all_slopes(problem, z, slope):
     return total
 
 
-@kernel
-def total_loss(problem, z, buffer):
-    """Total loss at scores z, slopes left alone; ``buffer`` is (k,) scratch."""
-    total = 0.0
-    k = problem.n_scores
-    for r in range(len(problem.target)):
-        if problem.loss.tag == MULTINOMIAL:
-            total += softmax_row(z[r * k : (r + 1) * k], int(problem.target[r]), buffer)
-        else:
-            total += loss_value(problem.loss, z[r], problem.target[r])
-    return total
-
-
-@kernel
+@inner_kernel
 def coordinate_gradient(problem, i, slope):
     """Return the derivative of the loss in coordinate i, from the slopes."""
     k = problem.n_scores
@@ -178,10 +165,11 @@ def full_gradient(problem, slope, gradient):
                     out[c] += a * slope[start + c]
 
 
-@kernel
+@inner_kernel
 def quadratic_gradient(problem, x, gradient):
     """Gradient Q x - q and value of a quadratic from scratch."""
-    gradient[:] = -problem.target
+    for i in range(len(x)):
+        gradient[i] = -problem.target[i]
     for i in range(len(x)):
         if x[i] != 0.0:
             add_quadratic_row(problem, i, x[i], gradient)
@@ -191,7 +179,7 @@ def quadratic_gradient(problem, x, gradient):
     return total
 
 
-@kernel
+@inner_kernel
 def add_quadratic_row(problem, i, step, gradient):
     """Add ``step`` times column i of Q (symmetric) to the gradient."""
     if problem.kind == QUADRATIC:
@@ -203,7 +191,7 @@ def add_quadratic_row(problem, i, step, gradient):
             gradient[problem.col_index[e]] += step * problem.col_value[e]
 
 
-@kernel
+@inner_kernel
 def hessian_weight(problem, bound, r, c, d, z, slope):
     """Second derivative of sample r's loss in its scores c and d, or its bound."""
     if problem.loss.tag == MULTINOMIAL:

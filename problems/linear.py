@@ -6,6 +6,7 @@ block gradient, Hessian block, its constant bound H_b, and the Lipschitz constan
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -23,12 +24,6 @@ from problems._linear_kernels import (
 )
 from problems.losses import (
     CURVATURE_BOUND,
-    CUSTOM,
-    HUBER,
-    LOGISTIC,
-    MULTINOMIAL,
-    POISSON,
-    SQUARED_HINGE,
     SQUARES,
     Loss,
 )
@@ -273,9 +268,45 @@ class LinearModel:
     def _class_factor(self) -> float:
         return 1.0
 
+    def bound_blocks(self, blocks: Sequence[NDArray]) -> Iterator[NDArray[np.float64]]:
+        """H_b of each block in turn, the matrices of the kernel prepared once."""
+        arrays = self.arrays()
+        flat = np.zeros(self.n_samples * self.n_scores)
+        scratch = np.zeros(self.n_samples)
+        for block in blocks:
+            H = np.empty((len(block), len(block)))
+            hessian_block(arrays, True, block, flat, flat, self.curvature_bound, scratch, H)
+            yield H
+
+    def row_sums(self) -> NDArray[np.float64]:
+        """Bound on the row sums of |H|: the diagonal D of the gsd rule for variable blocks.
+
+        ``|A|' |A| 1`` times the curvature, one pass over A; exact where A has no sign changes.
+        """
+        A = abs(self._design) if self.is_sparse else np.abs(self._design).T
+        sums = np.asarray(A.T @ (A @ np.ones(self.n_features)), dtype=np.float64)
+        factor = 2.0 * self._class_factor() if self.n_scores > 1 else 1.0
+        return self.curvature_bound * factor * np.repeat(sums, self.n_scores)
+
     def block_lipschitz(self, block: ArrayLike) -> float:
         """L_b: the largest eigenvalue of H_b."""
         return float(np.linalg.eigvalsh(self.bound_block(block))[-1])
+
+    def group_violation(self, x: NDArray, gradient: NDArray) -> float:
+        """Largest length of the minimum-norm subgradient of a penalised group."""
+        penalty, worst = self.penalty, 0.0
+        groups = penalty.groups or ()
+        weights = np.broadcast_to(np.asarray(penalty.group_weight), (len(groups),))
+        for group, weight in zip(groups, weights, strict=True):
+            u, g = x[np.asarray(group)], gradient[np.asarray(group)]
+            length = np.linalg.norm(u)
+            if length > 0.0:
+                g = g + weight * u / length
+            signed = g + penalty.l1 * np.sign(u)
+            shrunk = np.sign(g) * np.maximum(np.abs(g) - penalty.l1, 0.0)
+            s = np.linalg.norm(np.where(u != 0.0, signed, shrunk))
+            worst = max(worst, float(s if length > 0.0 else max(0.0, s - weight)))
+        return worst
 
     def duality_gap(self, x: NDArray, gradient: NDArray | None = None) -> float | None:
         """Bound on the distance from the optimal objective, None where no bound is known."""
@@ -321,138 +352,3 @@ class LeastSquares(LinearModel):
         limit = penalty.l1 / largest if largest > penalty.l1 else np.inf
         scale = min(limit, max(0.0, inner / norm)) if norm > 0.0 else 1.0
         return float(primal - scale * inner + 0.5 * scale**2 * norm)
-
-
-class Logistic(LinearModel):
-    """``sum_r log(1 + exp(-y_r a_r'x)) + penalty(x)``, y in {-1, 1}."""
-
-    loss = LOGISTIC
-
-    def _check_target(self) -> None:
-        _check_signs(self.y)
-
-
-class SquaredHinge(LinearModel):
-    """``sum_r max(0, 1 - y_r a_r'x)^2 / 2 + penalty(x)``, y in {-1, 1}."""
-
-    loss = SQUARED_HINGE
-
-    def _check_target(self) -> None:
-        _check_signs(self.y)
-
-
-class Huber(LinearModel):
-    """``sum_r huber(a_r'x - y_r) + penalty(x)``: quadratic within ``delta``, linear outside.
-
-    Parameters
-    ----------
-    A, y, penalty
-        As in :class:`LinearModel`.
-    delta : float, default=1.0
-        Above zero, in units of y.
-    """
-
-    loss = HUBER
-
-    def __init__(self, A, y, penalty: Penalty | None = None, *, delta: float = 1.0) -> None:
-        if not (np.isfinite(delta) and delta > 0.0):
-            raise ValueError(f"delta must be a finite number above 0, got {delta}.")
-        self.delta = float(delta)
-        super().__init__(A, y, penalty)
-
-    @property
-    def parameter(self) -> float:
-        """Huber's delta."""
-        return self.delta
-
-
-class Poisson(LinearModel):
-    """``sum_r exp(a_r'x) - y_r a_r'x + penalty(x)``, y >= 0; its curvature has no bound."""
-
-    loss = POISSON
-
-    def _check_target(self) -> None:
-        if np.any(self.y < 0.0):
-            raise ValueError(f"y must be at least 0 for counts, got {self.y.min()}.")
-
-
-class Multinomial(LinearModel):
-    """``sum_r log(sum_c exp(z_rc)) - z_r,y_r + penalty(x)`` with ``Z = A X``, X of shape (p, k).
-
-    ``x`` is X flattened row by row: coordinate ``j * n_classes + c``.
-
-    Parameters
-    ----------
-    A, penalty
-        As in :class:`LinearModel`.
-    y : array_like of shape (n_samples,), int
-        Class of each sample, in ``0 .. n_classes - 1``.
-    n_classes : int, default=None
-        ``max(y) + 1`` when None.
-    """
-
-    loss = MULTINOMIAL
-
-    def __init__(self, A, y, penalty: Penalty | None = None, *, n_classes=None) -> None:
-        target = np.asarray(y)
-        self.n_scores = int(n_classes) if n_classes is not None else int(np.max(target)) + 1
-        super().__init__(A, y, penalty)
-
-    def _check_target(self) -> None:
-        valid = (self.y >= 0) & (self.y < self.n_scores) & (self.y == np.floor(self.y))
-        if not valid.all():
-            raise ValueError(
-                f"y must be class ids in 0..{self.n_scores - 1}, got {self.y[~valid][0]}."
-            )
-        if self.n_scores < 2:
-            raise ValueError(f"n_classes must be at least 2, got {self.n_scores}.")
-
-    def _class_factor(self) -> float:
-        return 1.0 - 1.0 / self.n_scores
-
-
-class CustomLoss(LinearModel):
-    """A linear model with the user's own loss: three functions compiled by ``numba.cfunc``.
-
-    Parameters
-    ----------
-    A, y, penalty
-        As in :class:`LinearModel`.
-    value, slope, curvature : numba.cfunc of signature ``float64(float64 z, float64 y)``
-        The loss at score z for target y, and its first and second derivative in z.
-    curvature_bound : float, default=inf
-        Largest second derivative; with inf only updates with a line search can run.
-    """
-
-    loss = CUSTOM
-
-    def __init__(
-        self, A, y, penalty=None, *, value, slope, curvature, curvature_bound=np.inf
-    ) -> None:
-        for name, function in (("value", value), ("slope", slope), ("curvature", curvature)):
-            if not isinstance(getattr(function, "address", None), int):
-                raise TypeError(
-                    f"{name} must be compiled with numba.cfunc('float64(float64, float64)'), "
-                    f"got {type(function).__name__}."
-                )
-        if not curvature_bound > 0.0:
-            raise ValueError(f"curvature_bound must be above 0, got {curvature_bound}.")
-        self._functions = (value, slope, curvature)
-        self._bound = float(curvature_bound)
-        super().__init__(A, y, penalty)
-
-    @property
-    def curvature_bound(self) -> float:
-        """Largest second derivative, as given by the user."""
-        return self._bound
-
-    def kernel_loss(self) -> Loss:
-        """Return the loss as kernels see it: the addresses of the user's functions."""
-        value, slope, curvature = (int(function.address) for function in self._functions)
-        return Loss(tag=CUSTOM, parameter=0.0, value=value, slope=slope, curvature=curvature)
-
-
-def _check_signs(y: NDArray) -> None:
-    wrong = np.abs(y) != 1.0
-    if wrong.any():
-        raise ValueError(f"y must be -1 or 1, got {y[wrong][0]}.")

@@ -1,0 +1,204 @@
+"""What the rules' equations need before the first iteration: blocks, L_i, L_b, D, factors."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bcd import _state
+from bcd._block_kernels import factorize
+from bcd._state import Rules, State, Work
+from bcd.partition import (
+    Blocks,
+    averaged_partition,
+    order_partition,
+    random_partition,
+    sorted_partition,
+    user_partition,
+)
+from graphs.heap import make_heap
+from problems._linear_kernels import DENSE, QUADRATIC, SPARSE_QUADRATIC, ProblemArrays
+
+FLOOR = 1e-12  # L_i of an empty column, relative to the largest
+
+
+def floored(lipschitz: NDArray) -> NDArray[np.float64]:
+    """Lift zeros, so that an empty column divides nothing by zero."""
+    largest = lipschitz.max() if lipschitz.max() > 0.0 else 1.0
+    return np.maximum(lipschitz, FLOOR * largest).astype(np.float64)
+
+
+def make_blocks(problem, partition, block_size: int, lipschitz, rng) -> Blocks:
+    """Divide the coordinates by the named rule, or check the user's blocks."""
+    n = problem.n_coordinates
+    if not isinstance(partition, str):
+        return user_partition(partition, n)
+    if partition == "groups":
+        return user_partition(problem.penalty.groups, n)
+    if partition == "order":
+        return order_partition(n, block_size)
+    if partition == "sorted":
+        return sorted_partition(lipschitz, block_size)
+    if partition == "averaged":
+        return averaged_partition(lipschitz, block_size)
+    if partition == "random":
+        return random_partition(n, block_size, rng)
+    return problem.blocks(partition)
+
+
+def fixed_bounds(problem, blocks: Blocks, *, factors: bool):
+    """L_b of each block, row sums of |H_b| for each coordinate, and Cholesky factors of H_b."""
+    n_blocks = len(blocks)
+    lipschitz, diagonal = np.empty(n_blocks), np.empty(problem.n_coordinates)
+    sizes = np.array([len(block) for block in blocks], dtype=np.int64)
+    factor_ptr = np.concatenate([[0], np.cumsum(sizes * sizes)])
+    factor = np.zeros(factor_ptr[-1] if factors else 0)
+    l2 = problem.penalty.l2
+    for b, H in enumerate(problem.bound_blocks(blocks)):
+        lipschitz[b] = np.linalg.eigvalsh(H)[-1] if len(H) > 1 else H[0, 0]
+        diagonal[blocks[b]] = np.abs(H).sum(axis=1)
+        if factors:
+            out = np.zeros_like(H)
+            factorize(H + l2 * np.eye(len(H)), len(H), out)
+            factor[factor_ptr[b] : factor_ptr[b + 1]] = out.ravel()
+    return lipschitz, diagonal, factor_ptr, factor
+
+
+def forest_bounds(problem, blocks: Blocks):
+    """Return upper bounds on L_b and D of large sparse blocks: row sums of |Q_bb|."""
+    lipschitz, diagonal = np.empty(len(blocks)), np.empty(problem.n_coordinates)
+    for b, block in enumerate(blocks):
+        diagonal[block] = np.asarray(abs(problem.Q[block][:, block]).sum(axis=1)).ravel()
+        lipschitz[b] = diagonal[block].max()
+    return lipschitz, diagonal
+
+
+def make_rules(
+    problem,
+    arrays: ProblemArrays,
+    selection: str,
+    update: str,
+    blocks: Blocks | None,
+    block_size: int,
+    tags: tuple[int, int],
+    lipschitz: NDArray[np.float64] | None,
+    *,
+    heap: bool | None,
+) -> Rules:
+    """Fill the constants that the chosen rules need, and leave the others empty."""
+    n = problem.n_coordinates
+    selection_tag, update_tag = tags
+    variable = blocks is None
+    greedy = selection_tag > _state.LIPSCHITZ
+    bounded = lipschitz is not None
+    L = floored(lipschitz) if lipschitz is not None else np.ones(n)
+    factor_ptr, factor = np.zeros(1, np.int64), np.empty(0)
+    if blocks is None:
+        diagonal = L
+        if selection in ("gsd", "gsq"):
+            diagonal = floored(problem.row_sums())
+        block_lipschitz = np.empty(0)
+        pointer, index = np.zeros(1, np.int64), np.empty(0, np.int32)
+        owner = np.zeros(0, np.int32)
+        weight = L
+    else:
+        sizes = np.array([len(block) for block in blocks], dtype=np.int64)
+        pointer = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        index = np.concatenate(blocks).astype(np.int32)
+        owner = np.empty(n, np.int32)
+        owner[index] = np.repeat(np.arange(len(blocks), dtype=np.int32), sizes)
+        if bounded:
+            wants_factor = selection == "gsq" or update == "matrix"
+            if update == "message-passing":
+                block_lipschitz, diagonal = forest_bounds(problem, blocks)
+            else:
+                block_lipschitz, diagonal, factor_ptr, factor = fixed_bounds(
+                    problem, blocks, factors=wants_factor
+                )
+            block_lipschitz, diagonal = floored(block_lipschitz), floored(diagonal)
+        else:
+            block_lipschitz, diagonal = np.ones(len(blocks)), L
+        weight = block_lipschitz
+    sparse = arrays.kind not in (DENSE, QUADRATIC)
+    if heap is None:
+        heap = sparse and touches_little(arrays, block_size)
+    heap = bool(heap) and greedy and sparse and selection_tag <= _state.GSQ
+    if variable and selection_tag == _state.GSQ:
+        heap = False  # hard thresholding looks at everything
+    return Rules(
+        selection=selection_tag,
+        update=update_tag,
+        variable=variable,
+        block_size=int(block_size),
+        full=bool(greedy or arrays.kind >= QUADRATIC),
+        heap=heap,
+        curvature=float(getattr(problem, "curvature_bound", 1.0)),
+        block_ptr=pointer,
+        block_index=index,
+        block_of=owner,
+        block_lipschitz=block_lipschitz,
+        lipschitz=L,
+        diagonal=diagonal,
+        cumulative=np.cumsum(weight),
+        factor_ptr=factor_ptr.astype(np.int64),
+        factor=factor,
+    )
+
+
+def touches_little(arrays: ProblemArrays, block_size: int) -> bool:
+    """Whether an update changes so few gradients that keeping them in a heap pays.
+
+    A gradient in the heap costs about eight of a straight pass (measured in ``experiments``).
+    """
+    if arrays.kind == SPARSE_QUADRATIC:
+        per_column = len(arrays.col_value) / max(len(arrays.target), 1)
+        return 8.0 * block_size * per_column < len(arrays.target)
+    n_columns, n_rows = len(arrays.col_ptr) - 1, len(arrays.row_ptr) - 1
+    entries = len(arrays.col_value)
+    touched = block_size * (entries / max(n_columns, 1)) * (entries / max(n_rows, 1))
+    return 8.0 * touched < n_columns
+
+
+def make_state(arrays: ProblemArrays, x: NDArray[np.float64], n_estimates: int) -> State:
+    """Books for x; they are filled by ``refresh``."""
+    n_scores = 0 if arrays.kind >= QUADRATIC else len(arrays.target) * arrays.n_scores
+    return State(
+        x=x,
+        z=np.zeros(n_scores),
+        slope=np.zeros(n_scores),
+        gradient=np.zeros(len(x)),
+        totals=np.zeros(2),
+        counters=np.zeros(6, dtype=np.int64),
+        estimate=np.ones(n_estimates),
+    )
+
+
+def make_work(arrays: ProblemArrays, rules: Rules, n: int) -> Work:
+    """Scratch arrays for the largest block."""
+    if rules.variable:
+        m = rules.block_size
+    else:
+        m = int(np.diff(rules.block_ptr).max())
+    square = m if rules.update != _state.MESSAGE_PASSING else 1
+    samples = 0 if arrays.kind >= QUADRATIC else len(arrays.target)
+    pool = n if rules.variable else len(rules.block_ptr) - 1
+    return Work(
+        block=np.zeros(m, np.int32),
+        g=np.zeros(m),
+        step=np.zeros(m),
+        vectors=np.zeros((6, m)),
+        H=np.zeros((square, square)),
+        factor=np.zeros((square, square)),
+        sub=np.zeros((square, square)),
+        free=np.zeros(m, np.int32),
+        motion=np.zeros(samples * arrays.n_scores),
+        rows=np.zeros(samples, np.int32),
+        row_stamp=np.zeros(samples, np.int64),
+        coordinates=np.zeros(n, np.int32),
+        coordinate_stamp=np.zeros(n, np.int64),
+        scratch=np.zeros(max(samples, n)),
+        key=np.zeros(m),
+        slope_change=np.zeros(arrays.n_scores),
+        pool=np.arange(pool, dtype=np.int32),
+        heap=make_heap(pool if rules.heap else 1),
+    )
