@@ -26,6 +26,16 @@ PERSON_COLOR, SCRATCH_COLOR = "#6a4c93", "#3b6ea5"
 COLORS = 128  # of the animation's palette
 
 
+def known_bounds(grid, margin: float = 1.0) -> np.ndarray:
+    """Bounds (2, 2), metres, of the cells that are known, so that a small room fills the picture."""
+    known = np.argwhere(grid.values >= 0)
+    if len(known) == 0:
+        return grid.bounds
+    corners = grid.center_of(np.array([known.min(axis=0), known.max(axis=0)]))
+    low, high = corners.min(axis=0) - margin, corners.max(axis=0) + margin
+    return np.clip(np.column_stack([low, high]), grid.bounds[:, :1], grid.bounds[:, 1:])
+
+
 def figure_size(grid_bounds, width: float = 10.0) -> tuple[float, float]:
     """Figure size, inches, that fits a map of these bounds."""
     extent = np.diff(grid_bounds, axis=1)[:, 0]
@@ -36,9 +46,11 @@ def draw_tree(planner, path, file: Path) -> None:
     """Draw the whole tree, coloured by cost, and the first path."""
     import matplotlib.pyplot as plt
 
-    width, height = figure_size(planner.world.bounds)
+    bounds = known_bounds(planner.world)
+    width, height = figure_size(bounds)
     figure, ax = plt.subplots(figsize=(width, height + 0.6), layout="constrained")
     plot(planner, path, ax)
+    ax.set(xlim=bounds[0], ylim=bounds[1])
     figure.savefig(file, dpi=120)
     plt.close(figure)
 
@@ -47,7 +59,7 @@ def draw_drive(record: Drive, file: Path) -> None:
     """Animate the drive: the map above, the time of each repair below."""
     import matplotlib.pyplot as plt
 
-    width, height = figure_size(record.grid.bounds, 8.6)
+    width, height = figure_size(known_bounds(record.grid), 8.6)
     figure, (ax, clock) = plt.subplots(
         2,
         1,
@@ -89,7 +101,8 @@ def _draw_stage(record: Drive, ax) -> dict:
     picture[record.still < 0] = to_rgb(UNKNOWN)
     picture[record.still >= 65] = to_rgb(OBSTACLE)
     ax.imshow(picture, origin="lower", extent=(left, right, bottom, top), zorder=0)
-    ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal", xlabel="x (m)", ylabel="y (m)")
+    shown = known_bounds(grid)
+    ax.set(xlim=shown[0], ylim=shown[1], aspect="equal", xlabel="x (m)", ylabel="y (m)")
     robot = record.ticks[0].robot
     artists: dict = {}
     (artists["trail"],) = ax.plot([], [], color=INFLATED, linewidth=3, label="driven")
@@ -141,9 +154,15 @@ def _draw_clock(record: Drive, clock) -> list:
         clock.plot(ticks, values, color=color, alpha=0.18)
         (line,) = clock.plot([], [], color=color, label=f"{label} ({np.median(values):.1f} ms)")
         lines.append((line, values))
-    clock.set(xlabel="tick", ylabel="time to answer (ms)", xlim=(0, max(len(ticks) - 1, 1)))
+    highest = max(values.max() for _, values in lines)
+    clock.set(
+        xlabel="tick",
+        ylabel="time to answer (ms)",
+        xlim=(0, max(len(ticks) - 1, 1)),
+        ylim=(0, 1.9 * highest),  # the legend has room above the lines
+    )
     clock.grid(alpha=0.3)
-    clock.legend(loc="upper right", ncols=2, framealpha=0.8, title="median", fontsize=8)
+    clock.legend(loc="upper right", ncols=2, frameon=False, title="median", fontsize=8)
     return lines
 
 

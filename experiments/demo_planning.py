@@ -18,6 +18,7 @@ from problems.worlds.maps import write_ros
 ROBOT_RADIUS = 0.25  # metres
 PERSON_RADIUS = 0.3
 PERSON_STEP = 0.22  # metres a tick
+FLOOR_A_PERSON = 6.0  # square metres at least, so that a small room is not blocked
 DOOR_SHUTS_AT = 30  # tick
 
 
@@ -53,11 +54,15 @@ class Crowd:
         self.walkable = OccupancyGrid.from_array(
             self.still, grid.resolution, origin=tuple(grid.bounds[:, 0]), robot_radius=PERSON_RADIUS
         )
+        floor = np.count_nonzero(self.still == 0) * grid.resolution**2
+        n_people = min(n_people, int(floor / FLOOR_A_PERSON))
         spread = near[rng.integers(len(near), size=20 * n_people)]
         spread = spread + rng.normal(0.0, 2.0, spread.shape)
         free = self.walkable.is_free(spread)
-        far = np.linalg.norm(spread - near[0], axis=1) > 4.0
-        far &= np.linalg.norm(spread - near[-1], axis=1) > 2.5
+        # nobody starts where the robot does or ends, as far as the map has room for that
+        room = np.linalg.norm(near[-1] - near[0])
+        far = np.linalg.norm(spread - near[0], axis=1) > min(4.0, 0.3 * room)
+        far &= np.linalg.norm(spread - near[-1], axis=1) > min(2.5, 0.2 * room)
         self.places = spread[free & far][:n_people]
         angles = rng.uniform(0.0, 2.0 * np.pi, len(self.places))
         self.headings = np.column_stack([np.cos(angles), np.sin(angles)])
