@@ -27,7 +27,7 @@ COLORS = 128  # of the animation's palette
 
 
 def known_bounds(grid, margin: float = 1.0) -> np.ndarray:
-    """Bounds (2, 2), metres, of the cells that are known, so that a small room fills the picture."""
+    """Bounds (2, 2), metres, of the known cells, so that a small room fills the picture."""
     known = np.argwhere(grid.values >= 0)
     if len(known) == 0:
         return grid.bounds
