@@ -6,7 +6,7 @@ OUTPUT ?= output/demo
 MAP ?=
 JOBS ?= 2
 
-.PHONY: demo test lint types pytest boundscheck format clean
+.PHONY: demo test lint types pytest boundscheck docs format clean
 
 demo: $(VENV)/.installed-plot
 	$(BIN)/python -m experiments demo --output $(OUTPUT) $(if $(MAP),--map $(MAP))
@@ -26,6 +26,10 @@ pytest: $(VENV)/.installed-test
 # Compiled code reads past an array's end in silence: the kernels' tests run once more with bounds checks.
 boundscheck: $(VENV)/.installed-test
 	NUMBA_BOUNDSCHECK=1 $(BIN)/pytest -n $(JOBS) -m kernel tests
+
+docs: $(VENV)/.installed-docs
+	$(BIN)/sphinx-build -q docs output/docs
+	@echo "Open output/docs/index.html"
 
 format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix .
