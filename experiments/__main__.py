@@ -5,6 +5,7 @@ import sys
 
 EXPERIMENTS = {
     "demo": "both main jobs on real input, with pictures",
+    "linear_models": "races of sparse linear models against their peers",
     "startup": "import times and first calls, with a cold and a warm cache",
 }
 
@@ -14,7 +15,7 @@ def main() -> None:
     if len(sys.argv) < 2 or sys.argv[1] not in EXPERIMENTS:
         print("usage: python -m experiments NAME [options], NAME one of")
         for name, purpose in EXPERIMENTS.items():
-            print(f"  {name:<12} {purpose}")
+            print(f"  {name:<14} {purpose}")
         raise SystemExit(2)
     importlib.import_module(f"experiments.{sys.argv[1]}").main(sys.argv[2:])
 

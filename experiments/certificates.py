@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def lasso_gap(X, y, coef, alpha, l1_ratio=1.0, centered=False):
+def lasso_gap(X, y, coef, alpha, l1_ratio=1.0, centered=False, positive=False):
     """Objective and duality gap of scikit-learn's elastic net objective, both in its units.
 
     ``1 / (2 n) ||y - X w - c||^2 + alpha l1_ratio ||w||_1 + alpha (1 - l1_ratio) / 2 ||w||^2``.
@@ -20,6 +20,8 @@ def lasso_gap(X, y, coef, alpha, l1_ratio=1.0, centered=False):
         As in scikit-learn; ``alpha * l1_ratio`` must be above zero.
     centered : bool, default=False
         Whether an intercept was fitted: the optimal one is then eliminated by centring.
+    positive : bool, default=False
+        Whether ``coef >= 0`` is required; the gap is infinite where that is violated.
 
     Returns
     -------
@@ -31,13 +33,16 @@ def lasso_gap(X, y, coef, alpha, l1_ratio=1.0, centered=False):
     fitted = X @ coef
     residual = target - (fitted - fitted.mean() if centered else fitted)
     correlation = X.T @ residual - l2 * coef
-    scale = min(1.0, l1 / max(np.abs(correlation).max(), np.finfo(float).tiny))
+    if positive and (coef < 0.0).any():
+        return np.inf, np.inf
+    pull = correlation.max() if positive else np.abs(correlation).max()
+    scale = min(1.0, l1 / max(pull, np.finfo(float).tiny))
     primal = 0.5 * residual @ residual + l1 * np.abs(coef).sum() + 0.5 * l2 * coef @ coef
     dual = scale * (residual @ target) - 0.5 * scale**2 * (residual @ residual + l2 * coef @ coef)
     gap = primal - dual
     if l2 > 0.0:  # the elastic net's conjugate is finite, so the residual needs no scaling
-        raw = np.abs(X.T @ residual)
-        excess = np.maximum(raw - l1, 0.0)
+        raw = X.T @ residual
+        excess = np.maximum((raw if positive else np.abs(raw)) - l1, 0.0)
         fenchel = l1 * np.abs(coef) + 0.5 * l2 * coef**2 + excess**2 / (2.0 * l2)
         gap = min(gap, fenchel.sum() - coef @ (X.T @ residual))
     return primal / n_samples, gap / n_samples

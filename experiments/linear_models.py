@@ -1,0 +1,52 @@
+"""``python -m experiments linear_models``: the races of sparse linear models against their peers.
+
+Every solver must bring an independently computed duality gap, divided by the objective at zero, below
+1e-3, 1e-6 and 1e-9; its best time for each counts. Writes ``output/linear_models/FAMILY.csv`` (every
+run), ``FAMILY.md`` (ratios to the best peer), and pictures: time against gap, performance profile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from pathlib import Path
+
+# family: module with cells(quick, ...) and small_cells(...), what else they are called with, purpose
+FAMILIES: dict[str, tuple[str, dict, str]] = {
+    "lasso": ("experiments.race_lasso", {"kind": "lasso"}, "l1 least squares"),
+    "enet": ("experiments.race_lasso", {"kind": "enet"}, "elastic net, l1_ratio 0.5"),
+    "positive": ("experiments.race_lasso", {"kind": "positive"}, "nonnegative Lasso"),
+}
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+def main(arguments: list[str]) -> None:
+    """Race the families that were named, all of them when none was."""
+    parser = argparse.ArgumentParser(prog="python -m experiments linear_models")
+    parser.add_argument("--family", nargs="*", choices=sorted(FAMILIES), default=list(FAMILIES))
+    parser.add_argument("--quick", action="store_true", help="small data only, under a minute")
+    parser.add_argument("--data", nargs="*", help="only these data sets")
+    parser.add_argument("--setting", nargs="*", help="only these settings, for example /20")
+    parser.add_argument("--solver", nargs="*", help="only these solvers")
+    parser.add_argument("--budget", type=float, help="seconds a solver may use up in a cell")
+    parser.add_argument("--threads", default="1", help="BLAS threads: a number, or 'default'")
+    parser.add_argument("--output", type=Path, default=Path("output/linear_models"))
+    options = parser.parse_args(arguments)
+    if options.threads != "default" and os.environ.get(THREADS[0]) != options.threads:
+        # BLAS reads these when it is loaded, so the process starts anew
+        environment = {**os.environ, **dict.fromkeys(THREADS, options.threads)}
+        command = [sys.executable, "-m", "experiments", "linear_models", *arguments]
+        sys.stdout.flush()
+        os.execve(sys.executable, command, environment)
+    from experiments.race_report import Report
+
+    for family in options.family:
+        module, extra, purpose = FAMILIES[family]
+        races = importlib.import_module(module)
+        report = Report(family, purpose, options.output, options.threads)
+        report.warm(races.small_cells(**extra), options.solver)
+        for cell in races.cells(options.quick, **extra):
+            report.run(cell, options.data, options.setting, options.solver, options.budget)
+        report.write()

@@ -1,0 +1,233 @@
+"""The protocol of a race: who is first below each level of an independently computed gap.
+
+A *family* of races is a module with two functions::
+
+    cells(quick) -> iterator of Cell     # the cells of the table, one after the other
+    small_cells() -> list of Cell        # tiny problems on which everybody compiles, before the clock
+
+and a line in ``experiments.linear_models.FAMILIES``. A :class:`Cell` is one problem: its solvers,
+each a function of a tolerance that returns its coefficients, and the gap that judges them, written
+in plain numpy apart from every solver. Each solver is run with ever tighter tolerance; its fastest
+run below a level counts. Solvers take turns, each in a process of its own forked after compiling, so
+that one which will not stop can be ended when its budget is used up.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import multiprocessing
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+OURS = "southwell"
+LEVELS = (1e-3, 1e-6, 1e-9)
+LADDER = (0.1, 0.03, 0.01, 3e-3, *(10.0**-k for k in range(3, 14)))
+SHORT_S = 0.02  # runs below this are repeated ten times, the others REPEATS times
+REPEATS = 5
+
+Solver = Callable[[float], NDArray]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One problem of a race.
+
+    Attributes
+    ----------
+    family, data, setting : str
+        What is solved, on what, and how hard it is penalised (``"/20"``).
+    gap : callable
+        From what a solver returned to its duality gap divided by the objective at zero.
+    solvers : dict of str to callable
+        ``solvers[name](tol)`` solves from scratch to about that relative gap; validation counts.
+    budget_s : float
+        Seconds that each solver may use up before its last run is cut.
+    """
+
+    family: str
+    data: str
+    setting: str
+    gap: Callable[[NDArray], float]
+    solvers: dict[str, Solver]
+    budget_s: float = 3.0
+
+
+@dataclass
+class Run:
+    """One solver's run at one tolerance."""
+
+    solver: str
+    tol: float
+    gap: float
+    times_s: list[float] = field(default_factory=list)
+
+    @property
+    def time_s(self) -> float:
+        """Median of the timed repeats."""
+        return statistics.median(self.times_s)
+
+
+@dataclass
+class Outcome:
+    """All runs of a cell, and why solvers were ended early."""
+
+    cell: Cell
+    runs: list[Run]
+    remarks: dict[str, str]
+
+    def best(self, solver: str, level: float) -> float | None:
+        """Best time of a solver below a level of the gap, None when it never got there."""
+        times = [run.time_s for run in self.runs if run.solver == solver and run.gap <= level]
+        return min(times, default=None)
+
+    def best_peer(self, level: float) -> tuple[float, str] | None:
+        """Time and name of the fastest other solver, None when nobody got there."""
+        times = [
+            (found, name)
+            for name in self.cell.solvers
+            if name != OURS and (found := self.best(name, level)) is not None
+        ]
+        return min(times, default=None)
+
+
+def peer(name: str) -> ModuleType | None:
+    """Import a competitor, or None where it is not installed (or does not load)."""
+    try:
+        return importlib.import_module(name)
+    except Exception:  # a peer that is broken by its own dependencies is as good as missing
+        return None
+
+
+def blitz() -> ModuleType | None:
+    """Import blitzl1, taught the way in which numpy 2 names the types of pointers."""
+    module = peer("blitzl1")
+    if module is not None:
+        module._blitzl1.data_as = _pointer_to
+    return module
+
+
+def _pointer_to(array: NDArray, pointer):
+    array = np.ascontiguousarray(array.ravel(order="K"), dtype=pointer._type_)
+    return array, array.ctypes.data_as(pointer)
+
+
+def _serve(solver: Solver, connection) -> None:
+    gc.freeze()  # what was loaded before the fork need not be looked through again
+    gc.disable()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        while True:
+            tol = connection.recv()
+            if tol is None:
+                return
+            try:
+                started = time.perf_counter()
+                coef = solver(tol)
+                elapsed = time.perf_counter() - started
+                connection.send((elapsed, np.asarray(coef, dtype=np.float64)))
+            except Exception as error:  # a peer's failure is a result, told in the table
+                connection.send((None, f"{type(error).__name__}: {str(error)[:80]}"))
+            gc.collect()
+
+
+class Runner:
+    """A solver in a process of its own, which ends with its budget."""
+
+    def __init__(self, solver: Solver, budget_s: float):
+        context = multiprocessing.get_context("fork")
+        self.connection, other = context.Pipe()
+        self.process = context.Process(target=_serve, args=(solver, other), daemon=True)
+        self.process.start()
+        other.close()
+        self.left_s = budget_s
+        self.remark = ""
+
+    def run(self, tol: float) -> tuple[float, NDArray] | None:
+        """Seconds and coefficients; None, and a remark, when it failed or ran out of time."""
+        started = time.perf_counter()
+        try:
+            self.connection.send(tol)
+            answered = self.connection.poll(max(self.left_s, 0.05))
+            elapsed, answer = self.connection.recv() if answered else (None, "out of time")
+        except (EOFError, OSError):
+            elapsed, answer = None, "died"
+        self.left_s -= time.perf_counter() - started
+        if elapsed is None:
+            self.remark = f"{answer} at tol {tol:.0e}"
+            self.close()
+            return None
+        return elapsed, answer
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.kill()
+        self.process.join()
+        self.left_s = 0.0
+
+
+def race(cell: Cell) -> Outcome:
+    """Scout every solver's tolerances, then time the decisive ones again, taking turns."""
+    runners = {name: Runner(solver, cell.budget_s) for name, solver in cell.solvers.items()}
+    runs: list[Run] = []
+    try:
+        racing = dict(runners)
+        for runner in runners.values():
+            runner.run(0.5)  # memory is touched and caches are filled
+        for tol in LADDER:
+            for name, runner in list(racing.items()):
+                answer = runner.run(tol) if runner.left_s > 0.0 else None
+                if answer is not None:
+                    runs.append(Run(name, tol, float(cell.gap(answer[1])), [answer[0]]))
+                if answer is None or runs[-1].gap <= LEVELS[-1]:
+                    del racing[name]
+        _time_again(runs, runners, cell.budget_s)
+    finally:
+        for runner in runners.values():
+            runner.close()
+    remarks = {name: runner.remark for name, runner in runners.items() if runner.remark}
+    return Outcome(cell, runs, remarks)
+
+
+def _time_again(runs: list[Run], runners: dict[str, Runner], budget_s: float) -> None:
+    chosen: list[Run] = []
+    for name, runner in runners.items():
+        runner.left_s = 0.0 if runner.remark else budget_s
+        for level in LEVELS:
+            below = [run for run in runs if run.solver == name and run.gap <= level]
+            below.sort(key=lambda run: run.times_s[0])
+            chosen += [run for run in below[:2] if run not in chosen]
+    scouted = {id(run): run.times_s.pop() for run in chosen}
+    for turn in range(2 * REPEATS):
+        for run in chosen:
+            runner, first_s = runners[run.solver], scouted[id(run)]
+            if runner.left_s > first_s and (turn < REPEATS or first_s < SHORT_S):
+                answer = runner.run(run.tol)
+                if answer is not None:
+                    run.times_s.append(answer[0])
+    for run in chosen:
+        if not run.times_s:
+            run.times_s.append(scouted[id(run)])
+
+
+def first_calls(cells: list[Cell]) -> dict[str, float]:
+    """Run everybody once on tiny problems, so that all is compiled; seconds of the first calls."""
+    spent: dict[str, float] = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for cell in cells:
+            for name, solver in cell.solvers.items():
+                started = time.perf_counter()
+                try:
+                    solver(1e-4)
+                except Exception:
+                    continue
+                spent[name] = spent.get(name, 0.0) + time.perf_counter() - started
+    return spent
