@@ -1,8 +1,9 @@
 """``python -m experiments linear_models``: the races of sparse linear models against their peers.
 
-Every solver must bring an independently computed duality gap, divided by the objective at zero, below
-1e-3, 1e-6 and 1e-9; its best time for each counts. Writes ``output/linear_models/FAMILY.csv`` (every
-run), ``FAMILY.md`` (ratios to the best peer), and pictures: time against gap, performance profile.
+Every solver must bring an independently computed duality gap, divided by the objective at zero,
+below 1e-3, 1e-6 and 1e-9; its best time for each counts. Writes ``FAMILY.csv`` (every run),
+``FAMILY.md`` (ratios to the best peer) and two pictures (time against gap, performance profile) to
+``output/linear_models``.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 import sys
 from pathlib import Path
 
-# family: module with cells(quick, ...) and small_cells(...), what else they are called with, purpose
+# family: module with cells(quick, ...) and small_cells(...), their further arguments, purpose
 FAMILIES: dict[str, tuple[str, dict, str]] = {
     "lasso": ("experiments.race_lasso", {"kind": "lasso"}, "l1 least squares"),
     "enet": ("experiments.race_lasso", {"kind": "enet"}, "elastic net, l1_ratio 0.5"),

@@ -2,14 +2,14 @@
 
 A *family* of races is a module with two functions::
 
-    cells(quick) -> iterator of Cell     # the cells of the table, one after the other
-    small_cells() -> list of Cell        # tiny problems on which everybody compiles, before the clock
+    cells(quick) -> iterator of Cell  # the cells of the table, one after the other
+    small_cells() -> list of Cell     # tiny problems on which everybody compiles, before the clock
 
 and a line in ``experiments.linear_models.FAMILIES``. A :class:`Cell` is one problem: its solvers,
 each a function of a tolerance that returns its coefficients, and the gap that judges them, written
 in plain numpy apart from every solver. Each solver is run with ever tighter tolerance; its fastest
-run below a level counts. Solvers take turns, each in a process of its own forked after compiling, so
-that one which will not stop can be ended when its budget is used up.
+run below a level counts. Solvers take turns, each in a process of its own forked after compiling,
+so that one which will not stop can be ended when its budget is used up.
 """
 
 from __future__ import annotations
