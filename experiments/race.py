@@ -134,7 +134,7 @@ def _serve(solver: Solver, connection) -> None:
                 elapsed = time.perf_counter() - started
                 connection.send((elapsed, np.asarray(coef, dtype=np.float64)))
             except Exception as error:  # a peer's failure is a result, told in the table
-                connection.send((None, f"{type(error).__name__}: {str(error)[:80]}"))
+                connection.send((0.0, f"{type(error).__name__}: {str(error)[:80]}"))
             gc.collect()
 
 
@@ -156,11 +156,11 @@ class Runner:
         try:
             self.connection.send(tol)
             answered = self.connection.poll(max(self.left_s, 0.05))
-            elapsed, answer = self.connection.recv() if answered else (None, "out of time")
+            elapsed, answer = self.connection.recv() if answered else (0.0, "out of time")
         except (EOFError, OSError):
-            elapsed, answer = None, "died"
+            elapsed, answer = 0.0, "died"
         self.left_s -= time.perf_counter() - started
-        if elapsed is None:
+        if isinstance(answer, str):
             self.remark = f"{answer} at tol {tol:.0e}"
             self.close()
             return None

@@ -221,4 +221,4 @@ def cells(quick: bool, kind: str = "lasso") -> Iterator[Cell]:
         data = load(name)
         if data is not None:
             for fraction in (20, 100) if quick else FRACTIONS:
-                yield lasso_cell(name, *data, fraction, kind)
+                yield lasso_cell(name, data[0], data[1], fraction, kind)
