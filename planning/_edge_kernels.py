@@ -59,6 +59,12 @@ def copy_edges(edges: Edges) -> Edges:
     return Edges._make(array.copy() for array in edges)
 
 
+def forget_answers(roads: Roads, edges: Edges) -> None:
+    """Return to the state in which nothing is known; the number of checks goes on."""
+    edges.cost[:] = roads.length
+    edges.known[:] = 0
+
+
 @kernel
 def _squared_distance(points, v, disc):
     if points.shape[1] == 2:  # the loop costs more than its body

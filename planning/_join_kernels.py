@@ -4,16 +4,29 @@ import numpy as np
 
 from graphs._jit import kernel
 from planning._roads import collect_in_box, distance
-from problems.worlds.kernels import motion_is_free
+from problems.worlds.kernels import motion_is_free, point_is_free
 
 
 @kernel
-def visible_vertices(roads, arrays, p, radius, vertices, lengths):
+def leg_is_free(arrays, p, q, length, escape):
+    """Tell whether the motion of ``length`` from ``p`` to ``q`` (d,) is free.
+
+    Its first ``escape`` metres are not asked for; they lead a robot out of an obstacle.
+    """
+    if escape <= 0.0:
+        return motion_is_free(arrays, p, q)
+    if length <= escape:
+        return point_is_free(arrays, q)
+    return motion_is_free(arrays, p + (escape / length) * (q - p), q)
+
+
+@kernel
+def visible_vertices(roads, arrays, p, radius, escape, vertices, lengths):
     """Find the vertices within ``radius`` of ``p`` (d,) that a straight free motion reaches.
 
-    Where there are none, twice as far, and so on. Writes them to ``vertices`` (n,) int32 and their
-    distances to ``lengths`` (n,); returns their number. A vertex that coincides with ``p`` is the
-    only one, and needs no motion.
+    Where there are none, twice as far, and so on; ``escape`` as in ``leg_is_free``. Writes them to
+    ``vertices`` (n,) int32 and their distances to ``lengths`` (n,); returns their number. A vertex
+    that coincides with ``p`` is the only one, and needs no motion.
     """
     span = 0.0
     for k in range(p.shape[0]):
@@ -30,7 +43,7 @@ def visible_vertices(roads, arrays, p, radius, vertices, lengths):
         for i in range(count):
             v = vertices[i]
             length = distance(roads.points, v, p)
-            if length <= radius and motion_is_free(arrays, p, roads.points[v]):
+            if length <= radius and leg_is_free(arrays, p, roads.points[v], length, escape):
                 vertices[kept] = v
                 lengths[kept] = length
                 kept += 1
@@ -51,7 +64,7 @@ def join_goals(roads, arrays, goals, radius, goal_link, goal_of, linked, n_linke
         goal_link[linked[i]] = np.inf
         goal_of[linked[i]] = -1
     if goals.shape[0] == 1:
-        n_linked = visible_vertices(roads, arrays, goals[0], radius, linked, lengths)
+        n_linked = visible_vertices(roads, arrays, goals[0], radius, 0.0, linked, lengths)
         for i in range(n_linked):
             goal_link[linked[i]] = lengths[i]
             goal_of[linked[i]] = 0
@@ -59,7 +72,7 @@ def join_goals(roads, arrays, goals, radius, goal_link, goal_of, linked, n_linke
     n_linked = 0
     vertices = np.empty(linked.shape[0], np.int32)
     for k in range(goals.shape[0]):
-        count = visible_vertices(roads, arrays, goals[k], radius, vertices, lengths)
+        count = visible_vertices(roads, arrays, goals[k], radius, 0.0, vertices, lengths)
         for i in range(count):
             v = vertices[i]
             if goal_of[v] < 0:
@@ -72,8 +85,11 @@ def join_goals(roads, arrays, goals, radius, goal_link, goal_of, linked, n_linke
 
 
 @kernel
-def nearest_goal(arrays, start, goals, radius):
-    """Return the number of the nearest of ``goals`` (k, d) seen within ``radius``, or -1."""
+def nearest_goal(arrays, start, goals, radius, escape):
+    """Return the number of the nearest of ``goals`` (k, d) seen within ``radius``, or -1.
+
+    ``escape`` as in ``leg_is_free``.
+    """
     best = radius
     which = -1
     for k in range(goals.shape[0]):
@@ -81,7 +97,7 @@ def nearest_goal(arrays, start, goals, radius):
         for i in range(start.shape[0]):
             squared += (goals[k, i] - start[i]) ** 2
         length = np.sqrt(squared)
-        if length <= best and motion_is_free(arrays, start, goals[k]):
+        if length <= best and leg_is_free(arrays, start, goals[k], length, escape):
             best = length
             which = k
     return which

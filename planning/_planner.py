@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import time
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from planning._join_kernels import (
     nearest_goal,
     visible_vertices,
 )
+from planning._nearest import nearest_reachable
 from planning.result import Path, PathStatus, Update
 from planning.roadmap import Roadmap
 from problems.worlds.arrays import World, WorldArrays
@@ -40,6 +42,10 @@ class Planner(abc.ABC):
         Number of vertices to sample, instead of a ``roadmap``.
     seed : int or numpy.random.Generator, optional
         Where samples come from, when no ``roadmap`` is given.
+    escape : float, default=0
+        How far, metres, the first leg may run through an obstacle when the start lies in one.
+    approximate : bool, default=False
+        When the goal is cut off, lead to the reachable place nearest to it.
     """
 
     def __init__(
@@ -49,15 +55,20 @@ class Planner(abc.ABC):
         *,
         n_samples: int | None = None,
         seed: int | np.random.Generator | None = None,
+        escape: float = 0.0,
+        approximate: bool = False,
     ) -> None:
+        if not (np.isfinite(escape) and escape >= 0.0):
+            raise ValueError(f"escape must be finite and not negative, got {escape}.")
         if (roadmap is None) == (n_samples is None):
             raise ValueError(
                 "exactly one of roadmap and n_samples must be given, "
                 f"got roadmap={roadmap!r} and n_samples={n_samples!r}."
             )
+        self._random = np.random.default_rng(seed)
         if not isinstance(roadmap, Roadmap):
             count = roadmap if n_samples is None else n_samples
-            roadmap = Roadmap.sample(world, count, seed)  # type: ignore[arg-type]
+            roadmap = Roadmap.sample(world, count, self._random)  # type: ignore[arg-type]
         if roadmap.dimension != world.dimension:
             raise ValueError(
                 f"roadmap must have the world's dimension {world.dimension}, "
@@ -66,6 +77,9 @@ class Planner(abc.ABC):
         self._world = world
         self._roadmap = roadmap
         self._roads = roadmap.roads
+        self._radius = roadmap.radius  # how far goals and robot reach for vertices, metres
+        self._escape = float(escape)
+        self._approximate = bool(approximate)
         self._goals = np.empty((0, world.dimension))
         self._start: NDArray[np.float64] | None = None  # the last one planned for
         self._arrays: WorldArrays | None = None  # the snapshot the tree agrees with
@@ -109,6 +123,7 @@ class Planner(abc.ABC):
         if not np.isfinite(array).all():
             raise ValueError(f"goal must be finite, got {array.tolist()}.")
         self._goals = np.ascontiguousarray(array.reshape(-1, d))
+        self._radius = self._roadmap.radius
         self._planned = False
         self._timed_out = False
         self._forget_tree()
@@ -136,10 +151,11 @@ class Planner(abc.ABC):
         limit = _check_time_limit(time_limit)
         if len(self._goals) == 0:
             return self._failure(PathStatus.NOT_PLANNED)
+        deadline = None if limit is None else time.perf_counter() + limit
         self._start = point
         self._planned = True
         self._repair(limit)
-        return self.path(point)
+        return self._path(point, deadline)
 
     def update(self, time_limit: float | None = None) -> Update:
         """Repair the plan after the world changed, for a robot where ``plan`` last saw it.
@@ -157,9 +173,17 @@ class Planner(abc.ABC):
         limit = _check_time_limit(time_limit)
         return self._repair(limit)
 
-    @abc.abstractmethod
     def path(self, start: ArrayLike) -> Path:
-        """Return the path from ``start``, in the world as the last plan or update saw it."""
+        """Return the path from ``start``, in the world as the last plan or update saw it.
+
+        A query: it changes nothing.
+
+        Raises
+        ------
+        ValueError
+            If ``start`` is not finite or of another shape.
+        """
+        return self._path(self._check_start(start), None)
 
     @property
     @abc.abstractmethod
@@ -170,7 +194,25 @@ class Planner(abc.ABC):
     def _repair(self, time_limit: float | None) -> Update: ...
 
     @abc.abstractmethod
+    def _answer(self, point: NDArray[np.float64], links: Links) -> Path:
+        """Return the path from ``point``, which is free and joined by ``links``."""
+
+    @abc.abstractmethod
     def _forget_tree(self) -> None: ...
+
+    def _path(self, point: NDArray[np.float64], deadline: float | None) -> Path:
+        path = self._obvious_failure(point)
+        links = None
+        if path is None:
+            links = self._join(point)
+            path = self._answer(point, links)
+        cut_off = path.status in (PathStatus.NO_PATH, PathStatus.GOAL_OCCUPIED)
+        if not (cut_off and self._approximate):
+            return path
+        assert self._arrays is not None
+        seen = self._join(point) if links is None else links
+        nearest = nearest_reachable(self._roads, self._arrays, point, self._goals, *seen, deadline)
+        return nearest or self._failure(PathStatus.TIMEOUT)
 
     def _read_world(self) -> tuple[WorldArrays, int]:
         """Return a snapshot and its revision, also while another thread changes the world."""
@@ -205,27 +247,69 @@ class Planner(abc.ABC):
         inside = [goal for goal in self._goals if point_in_bounds(bounds, goal)]
         if not point_in_bounds(bounds, start) or not inside:
             return self._failure(PathStatus.OUT_OF_BOUNDS)
-        if not point_is_free(self._arrays, start):
+        if self._escape_from(start) < 0.0:
             return self._failure(PathStatus.START_OCCUPIED)
         if not any(point_is_free(self._arrays, goal) for goal in inside):
             return self._failure(PathStatus.GOAL_OCCUPIED)
         return None
+
+    def _escape_from(self, start: NDArray[np.float64]) -> float:
+        """Return how much of the first leg is not tested, metres; -1 if nothing can start there."""
+        assert self._arrays is not None
+        if point_is_free(self._arrays, start):
+            return 0.0
+        inside = point_in_bounds(self._arrays.bounds, start)
+        return self._escape if self._escape > 0.0 and inside else -1.0
 
     def _join(self, point: NDArray[np.float64]) -> Links:
         """Join ``point`` to the vertices it sees; farther ones only if there are none near."""
         n = self._roadmap.n_vertices
         vertices, lengths = np.empty(n, np.int32), np.empty(n)
         count = visible_vertices(
-            self._roads, self._arrays, point, self._roadmap.radius, vertices, lengths
+            self._roads,
+            self._arrays,
+            point,
+            self._radius,
+            self._escape_from(point),
+            vertices,
+            lengths,
         )
         return Links(vertices[:count], lengths[:count])
 
     def _direct(self, start: NDArray[np.float64]) -> tuple[float, int]:
         """Return length and number of the nearest goal that ``start`` sees within the radius."""
-        which = nearest_goal(self._arrays, start, self._goals, self._roadmap.radius)
+        which = nearest_goal(
+            self._arrays, start, self._goals, self._radius, self._escape_from(start)
+        )
         if which < 0:
             return np.inf, -1
         return float(np.linalg.norm(self._goals[which] - start)), which
+
+    def _hint(self, links: Links) -> str:
+        """Say what may be done about a path that does not exist."""
+        if self._roadmap.n_edges == 0:
+            return "the roadmap has no edges: use more samples or a larger radius"
+        if len(links.vertices) == 0:
+            return "the start sees no vertex of the roadmap: it is enclosed, or samples are too few"
+        n = self._roadmap.n_vertices
+        part = self._roadmap.components
+        around = {part[v] for v in links.vertices}
+        seen, lengths = np.empty(n, np.int32), np.empty(n)
+        at_goal: set[int] = set()
+        for goal in self._goals:
+            if point_is_free(self._arrays, goal):
+                k = visible_vertices(
+                    self._roads, self._arrays, goal, self._radius, 0.0, seen, lengths
+                )
+                at_goal.update(part[v] for v in seen[:k])
+        if not at_goal:
+            return "the goal sees no vertex of the roadmap: it is enclosed, or samples are too few"
+        if around.isdisjoint(at_goal):
+            return (
+                "start and goal lie in parts of the roadmap that no motion joins: "
+                "use more samples or a larger radius"
+            )
+        return "obstacles cut the start off from the goal, or samples are too few in a passage"
 
     def _extract(
         self,
@@ -234,7 +318,7 @@ class Planner(abc.ABC):
         cost: NDArray[np.float64],
         parent: NDArray[np.int32],
         goal_of: NDArray[np.int32],
-        status: PathStatus,
+        status: PathStatus = PathStatus.SOLVED,
     ) -> Path:
         """Follow the tree from the best of ``links``; a TIMEOUT when ``status`` says so."""
         place = best_link(cost, links.vertices, links.lengths)
@@ -250,10 +334,7 @@ class Planner(abc.ABC):
         if place < 0:
             if status is PathStatus.TIMEOUT:
                 return self._failure(status)
-            hint = "" if len(links.vertices) else "the start sees no vertex of the roadmap"
-            if self._roadmap.n_edges == 0:
-                hint = "the roadmap has no edges: use more samples or a larger radius"
-            return self._failure(PathStatus.NO_PATH, hint)
+            return self._failure(PathStatus.NO_PATH, self._hint(links))
         chain = np.empty(len(cost), np.int32)
         count = follow_parents(parent, links.vertices[place], chain)
         waypoints = self._roads.points[chain[:count]]

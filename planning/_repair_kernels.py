@@ -12,7 +12,7 @@ from planning._edge_kernels import (
     touch_boxes,
 )
 from planning._join_kernels import join_goals, nearest_goal, visible_vertices
-from planning._moves import least_detour, remove_move
+from planning._moves import least_detour, least_waiting, remove_move
 
 # how edges follow the world
 COUNT = 0  # discs are counted on and off
@@ -21,17 +21,23 @@ LAZY = 2  # edges near a change are tested when a search wants them
 TEST_ALL = 3  # every edge is tested
 NOTHING_CHANGED = 4
 
+CHECKS_A_VERTEX = 32  # edges asked about one disc take about as long as one vertex expanded
+
 
 @kernel
-def follow_moves(roads, edges, moves, goals, start, bound):
+def follow_moves(roads, edges, moves, goals, start, bound, budget):
     """Follow the waiting moves that matter to a robot whose path costs ``bound`` metres.
 
-    Returns the number of edges that turned (``turned``), or -1 if no move mattered.
+    Those beyond a ``budget``, counted as by ``settle``, go on waiting. Returns the number of edges
+    that turned (``turned``), or -1 if no move was followed.
     """
     n_touched = 0
     followed = 0
+    most = edges.checks[0] + budget * CHECKS_A_VERTEX
     for i in range(moves.size[0] - 1, -1, -1):
         if bound == np.inf or least_detour(moves, i, goals, start) <= bound:
+            if edges.checks[0] >= most:
+                break
             n_touched = move_disc(roads, edges, moves.was[i], moves.now[i], n_touched)
             remove_move(moves, i)
             followed += 1
@@ -86,71 +92,121 @@ def mend(roads, edges, tree, arrays, n_turned, focused):
 
 
 @kernel
-def look_from(roads, tree, arrays, start, goals, radius, bound):
-    """Join the robot at ``start`` (d,); ``bound`` (1,) becomes its cost as far as known."""
+def look_from(roads, tree, arrays, start, escape, goals, radius, bound):
+    """Join the robot at ``start`` (d,); ``bound`` (1,) becomes its cost as far as known.
+
+    ``escape`` as in ``leg_is_free``; below zero nothing can start there, and nothing is needed.
+    """
     counts = tree.counts
     for i in range(counts[trees.SEEN]):
         tree.start_link[tree.seen[i]] = np.inf
-    counts[trees.SEEN] = visible_vertices(roads, arrays, start, radius, tree.seen, tree.lengths)
+    counts[trees.SEEN] = 0
+    if escape < 0.0:
+        bound[0] = -np.inf
+        return
+    counts[trees.SEEN] = visible_vertices(
+        roads, arrays, start, radius, escape, tree.seen, tree.lengths
+    )
     bound[0] = np.inf
     for i in range(counts[trees.SEEN]):
         v = tree.seen[i]
         tree.start_link[v] = tree.lengths[i]
         bound[0] = min(bound[0], tree.cost[v] + tree.lengths[i])
-    which = nearest_goal(arrays, start, goals, radius)
+    which = nearest_goal(arrays, start, goals, radius, escape)
     if which >= 0:
         bound[0] = min(bound[0], np.sqrt(np.sum((goals[which] - start) ** 2)))
 
 
 @kernel
 def settle(
-    roads, edges, tree, arrays, moves, start, goals, radius, focused, bound, budget, n_turned
+    roads,
+    edges,
+    tree,
+    arrays,
+    moves,
+    start,
+    escape,
+    goals,
+    radius,
+    focused,
+    bound,
+    budget,
+    n_turned,
 ):
     """Mend the tree after ``n_turned`` edges turned, and expand it as far as the robot needs.
 
-    Moves of discs that turn out to matter to the robot are followed as soon as they do. ``bound``
-    (1,) becomes the robot's cost. Returns the number of vertices expanded: fewer than ``budget``
-    if the work is done. Negative ``n_turned``: nothing to mend.
+    Moves of discs that matter to the robot are followed; which ones do is seen from ``bound``
+    (1,), the robot's cost before, and again as it grows. Negative ``n_turned``: no edge turned.
+    Returns the work done, counted in vertices expanded; less than ``budget`` if all is done.
     """
     spent = 0
     while True:
+        checks = edges.checks[0]
+        followed = follow_moves(roads, edges, moves, goals, start, bound[0], budget - spent)
+        spent += (edges.checks[0] - checks) // CHECKS_A_VERTEX
+        n_turned = max(n_turned, followed)
         if n_turned >= 0:
             mend(roads, edges, tree, arrays, n_turned, focused)
             trees.list_children(tree)
         bound[0] = np.inf
         if focused:
-            look_from(roads, tree, arrays, start, goals, radius, bound)
+            look_from(roads, tree, arrays, start, escape, goals, radius, bound)
+        if spent >= budget:
+            break
         spent += trees.expand(roads, edges, tree, arrays, focused, bound, budget - spent)
         trees.list_children(tree)
         if spent >= budget:
             break
-        n_turned = follow_moves(roads, edges, moves, goals, start, bound[0])
-        if n_turned < 0:
+        if moves.size[0] == 0 or least_waiting(moves, goals, start) > bound[0]:
             break
+        n_turned = -1
     return spent
 
 
 @kernel
 def repair(
-    roads, edges, tree, arrays, mode, moves, boxes, start, goals, radius, focused, bound, budget
+    roads,
+    edges,
+    tree,
+    arrays,
+    mode,
+    moves,
+    boxes,
+    start,
+    escape,
+    goals,
+    radius,
+    focused,
+    bound,
+    budget,
 ):
     """Bring the tree in line with the world and settle it as far as the robot needs.
 
     mode : one of COUNT, RETEST, LAZY, TEST_ALL, NOTHING_CHANGED
     moves : discs that moved;  boxes : (k, d, 2), where edges may have turned
     start : (d,);  goals : (k, d);  bound : (1,), the robot's cost before, overwritten with it
-    Returns the number of vertices expanded; fewer than ``budget`` if the work is done.
+    Returns the work done, as ``settle`` does.
     """
     trees.begin_update(tree)
     trees.aim(roads, tree, start, focused)
     n_turned = -1
     if mode != NOTHING_CHANGED:
-        if mode == COUNT:
-            n_turned = follow_moves(roads, edges, moves, goals, start, bound[0])
-        else:
+        if mode != COUNT:
             n_turned = follow_boxes(roads, edges, tree, arrays, mode, boxes)
         rejoin_goals(roads, tree, arrays, goals, radius)
         n_turned = max(n_turned, 0)
     return settle(
-        roads, edges, tree, arrays, moves, start, goals, radius, focused, bound, budget, n_turned
+        roads,
+        edges,
+        tree,
+        arrays,
+        moves,
+        start,
+        escape,
+        goals,
+        radius,
+        focused,
+        bound,
+        budget,
+        n_turned,
     )

@@ -112,7 +112,7 @@ def begin_update(tree):
 
 
 @kernel
-def _note(stamp, before, moved, counts, cost, v):
+def note(stamp, before, moved, counts, cost, v):
     """Remember the cost of ``v`` before the update first touches it."""
     if stamp[v] == 0:
         stamp[v] = 1
@@ -187,7 +187,7 @@ def orphan_subtree(tree, v):
             last += 1
             listed[c] = -1
             c = after[c]
-        _note(tree.stamp, tree.before, tree.moved, counts, cost, u)
+        note(tree.stamp, tree.before, tree.moved, counts, cost, u)
         child[u] = -1
         tree.parent[u] = NO_PARENT
         cost[u] = np.inf
@@ -272,7 +272,7 @@ def accept_offers(roads, tree, focused):
     """Give every vertex the best it was offered, and queue it; costs stood still until now."""
     for i in range(tree.counts[SEEDS]):
         v = tree.seeds[i]
-        _note(tree.stamp, tree.before, tree.moved, tree.counts, tree.cost, v)
+        note(tree.stamp, tree.before, tree.moved, tree.counts, tree.cost, v)
         cost = tree.better[v]
         tree.better[v] = np.inf
         tree.cost[v] = cost
@@ -286,9 +286,11 @@ def accept_offers(roads, tree, focused):
 def expand(roads, edges, tree, arrays, focused, bound, budget):
     """Expand queued vertices in order until the first key reaches ``bound`` or ``budget`` is spent.
 
+    A motion tested costs as much of the budget as a vertex expanded.
+
     ``bound`` (1,) float64 is the robot's cost as far as known and falls as vertices it can join
-    are settled; every vertex whose key is below it is exact at the end. Returns the number of
-    vertices expanded. Children are to be listed anew afterwards.
+    are settled; every vertex whose key is below it is exact at the end. Returns what of
+    the budget was spent. Children are to be listed anew afterwards.
     """
     heap = tree.heap
     indptr, indices, points = roads.indptr, roads.indices, roads.points
@@ -296,7 +298,8 @@ def expand(roads, edges, tree, arrays, focused, bound, budget):
     parent, stamp, before, moved = tree.parent, tree.stamp, tree.before, tree.moved
     counts, focus = tree.counts, tree.focus
     expanded = 0
-    while heap.size[0] > 0 and expanded < budget:
+    tested = 0
+    while heap.size[0] > 0 and expanded + tested < budget:
         if heap.key[heap.order[0]] >= bound[0]:
             break
         z = heap_pop(heap)
@@ -308,15 +311,17 @@ def expand(roads, edges, tree, arrays, focused, bound, budget):
             x = indices[s]
             through = g + length[s]
             if through < cost[x]:
-                if known[s] == 0 and not test_edge(roads, edges, arrays, z, s):
-                    continue
-                _note(stamp, before, moved, counts, cost, x)
+                if known[s] == 0:
+                    tested += 1
+                    if not test_edge(roads, edges, arrays, z, s):
+                        continue
+                note(stamp, before, moved, counts, cost, x)
                 parent[x] = z
                 cost[x] = through
                 key = through + distance(points, x, focus) if focused else through
                 heap_push_or_update(heap, x, key)
     counts[EXPANDED] += expanded
-    return expanded
+    return expanded + tested
 
 
 @kernel

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from graphs.heap import heap_clear
 from planning import _edge_kernels as edge_kernels
 from planning import _tree_kernels as tree_kernels
+from planning._growth import carry_edges, carry_tree
+from planning._kept_path import keep_path
 from planning._moves import (
     add_moves,
     copy_moves,
@@ -19,22 +21,34 @@ from planning._moves import (
     moves_of,
     no_moves,
 )
-from planning._planner import Planner
+from planning._planner import Links, Planner
+from planning._published_kernels import adopt_published, repair_published, settle_published
 from planning._repair_kernels import (
     COUNT,
     LAZY,
     NOTHING_CHANGED,
     RETEST,
     TEST_ALL,
+    rejoin_goals,
     repair,
     settle,
 )
 from planning.result import Path, PathStatus, Update, UpdateStatus
 from planning.roadmap import Roadmap
-from problems.worlds.arrays import DISCS, World, WorldArrays
+from problems.worlds.arrays import DISCS, World
+from problems.worlds.kernels import motion_is_free
 
 COLLISION = ("lazy", "proactive", "auto")
 _BUDGET = 1000  # vertices expanded between two looks at the clock
+_NO_LIMIT = np.iinfo(np.int64).max // 64
+
+
+class _Change(NamedTuple):
+    """How edges are to follow the world, and where they may have turned."""
+
+    mode: int
+    boxes: NDArray[np.float64]  # (k, d, 2), metres
+    freed: NDArray[np.float64]  # (l, d, 2), those of them where something went away
 
 
 class FMTx(Planner):
@@ -53,21 +67,39 @@ class FMTx(Planner):
     collision : {"auto", "lazy", "proactive"}, default="auto"
         When motions are tested: "lazy" those about to be used, "proactive" all of them near a
         change; "auto" is proactive among discs, where that is a matter of counting, else lazy.
-    exact : bool, default=True
-        Every settled cost is the shortest on the collision-free roadmap.
+    faithful : bool, default=False
+        Plan as published [1]_, for comparison: a vertex connects to its best open neighbour or
+        waits if that motion is blocked, motions are tested lazily, the queue is ordered by cost.
+        Costs may then be above the shortest on the roadmap.
     focus : bool, default=True
         Repair only what can matter to the robot where ``plan`` last saw it; the rest is repaired
         when it is asked for. Without it the whole tree is repaired each time.
+    hysteresis : float, default=0
+        The previous path is kept while it is free and at most this fraction longer than the new
+        one, so that a robot does not waver between two ways.
+    escape : float, default=0
+        How far, metres, the first leg may run through an obstacle when the start lies in one.
+    approximate : bool, default=False
+        When the goal is cut off, lead to the reachable place nearest to it.
 
     Raises
     ------
     ValueError
-        If a setting is unknown or the roadmap's dimension is not the world's.
+        If a setting is unknown, out of range or at odds with ``faithful``, or the roadmap's
+        dimension is not the world's.
 
     Notes
     -----
-    One thread at a time uses a planner; other threads may change the world meanwhile, and
-    other planners are not disturbed.
+    Unless ``faithful``, every settled cost is the shortest on the collision-free roadmap.
+
+    A planner is used by one thread at a time. Other threads may change the world meanwhile: a
+    repair reads one snapshot, and ``path`` answers for the snapshot of the last repair whatever
+    has changed since. Planners in other threads are not disturbed, and run at the same time.
+
+    References
+    ----------
+    .. [1] Espahbodini Nia (2025), "FMTx: an efficient and asymptotically optimal extension of the
+       Fast Marching Tree for dynamic replanning", arXiv 2509.08521.
 
     Examples
     --------
@@ -93,21 +125,36 @@ class FMTx(Planner):
         n_samples: int | None = None,
         seed: int | np.random.Generator | None = None,
         collision: Literal["auto", "lazy", "proactive"] = "auto",
-        exact: bool = True,
+        faithful: bool = False,
         focus: bool = True,
+        hysteresis: float = 0.0,
+        escape: float = 0.0,
+        approximate: bool = False,
     ) -> None:
         if collision not in COLLISION:
             raise ValueError(f"collision must be one of {COLLISION}, got {collision!r}.")
-        super().__init__(world, roadmap, n_samples=n_samples, seed=seed)
+        if faithful and collision == "proactive":
+            raise ValueError("collision must be 'lazy' or 'auto' with faithful, got 'proactive'.")
+        if not (np.isfinite(hysteresis) and hysteresis >= 0.0):
+            raise ValueError(f"hysteresis must be finite and not negative, got {hysteresis}.")
+        super().__init__(
+            world,
+            roadmap,
+            n_samples=n_samples,
+            seed=seed,
+            escape=escape,
+            approximate=approximate,
+        )
         self._focused = bool(focus)
+        self._faithful = bool(faithful)
+        self._hysteresis = float(hysteresis)
+        self._kept = np.empty((0, world.dimension))  # waypoints of the previous path
         self._joined = False  # goals and robot are joined in the snapshot
         self._edges = edge_kernels.make_edges(self._roads)
-        self._tree = tree_kernels.make_tree(
-            roadmap_size := len(self._roads.points), world.dimension
-        )
-        self._unlimited = roadmap_size + 1  # no update expands a vertex twice
-        self._counted = collision != "lazy" and world.arrays().kind == DISCS
-        self._lazy = collision == "lazy" or (collision == "auto" and not self._counted)
+        self._tree = tree_kernels.make_tree(len(self._roads.points), world.dimension)
+        discs = world.arrays().kind == DISCS
+        self._counted = collision != "lazy" and discs and not faithful
+        self._lazy = not self._counted and collision != "proactive"
         self._moves = no_moves(world.dimension)
         self._bound = np.full(1, np.inf)  # cost of the robot as far as known
 
@@ -131,45 +178,106 @@ class FMTx(Planner):
 
     def _settled_cost(self) -> NDArray[np.float64]:
         tree = self._tree
-        if self._focused and self._start is not None:
+        if self._focused and not self._faithful and self._start is not None:
             key = tree.cost + np.linalg.norm(self._roads.points - tree.focus, axis=1)
             queued = tree_kernels.least_key(self._roads, tree, tree.focus)
             waiting = least_waiting(self._moves, self._goals, tree.focus)
             return np.where((key <= queued) & (key < waiting), tree.cost, np.inf)
+        if self._moves.size[0]:  # only after a timeout
+            return np.full_like(tree.cost, np.inf)
         if tree.heap.size[0]:
             return np.where(tree.cost <= tree.heap.key[tree.heap.order[0]], tree.cost, np.inf)
         return tree.cost
 
-    def path(self, start: ArrayLike) -> Path:
-        """Return the path from ``start``, in the world as the last plan or update saw it.
+    def densify(self, n_samples: int) -> Update:
+        """Add vertices to the roadmap and repair the tree; no vertex's cost rises by it.
 
-        A query: it changes nothing. Where the tree is not settled for this start, a copy of it is.
+        Parameters
+        ----------
+        n_samples : int
+            How many, drawn by the planner's own generator as ``Roadmap.sample`` draws them.
+
+        Returns
+        -------
+        Update
 
         Raises
         ------
         ValueError
-            If ``start`` is not finite or of another shape.
+            If ``n_samples`` is not positive, or hardly anything is free.
+
+        Notes
+        -----
+        The planner goes on with a roadmap of its own, see ``Roadmap.extended``. Time goes with the
+        size of the whole roadmap: something to do between two drives, not between two ticks.
         """
-        point = self._check_start(start)
-        failure = self._obvious_failure(point)
-        if failure is not None:
-            return failure
-        assert self._arrays is not None
-        links = self._join(point)
+        began = time.perf_counter()
+        roadmap = self._roadmap.extended(self._world, n_samples, self._random)
+        in_use = self._planned and self._joined
+        if in_use:  # what waits is done first, so that all answers are those of one snapshot
+            self._bound[0] = np.inf
+            self._settle(_NO_LIMIT)
+        place = roadmap.places_of(self._roadmap)
+        edges = edge_kernels.make_edges(roadmap.roads)
+        if self._counted and self._arrays is not None:
+            edges.known[:] = 1
+            discs = self._arrays.discs
+            nothing = no_moves(self._world.dimension)
+            self._moves = add_moves(nothing, *moves_between(discs[:0], discs, 0))
+        elif not self._counted:
+            carry_edges(self._edges, edges, self._roads, roadmap.roads, place)
+        if in_use:
+            reach = self._tree.goal_link[self._tree.goal_link < np.inf].max(initial=0.0)
+            while self._radius < reach:  # no link is lost because a nearer vertex is seen now
+                self._radius *= 2.0
+            self._tree = carry_tree(self._tree, roadmap.n_vertices, place)
+        else:
+            self._tree = tree_kernels.make_tree(roadmap.n_vertices, roadmap.dimension)
+        checks = int(self._edges.checks[0])
+        self._edges, self._roads, self._roadmap = edges, roadmap.roads, roadmap
+        if not in_use:
+            return Update(status=UpdateStatus.NOT_PLANNED)
+        fresh = np.setdiff1d(np.arange(roadmap.n_vertices), place, assume_unique=True)
         tree = self._tree
-        status = PathStatus.SOLVED
-        known = tree.cost[links.vertices] + links.lengths
-        found = min(known.min(initial=np.inf), self._direct(point)[0])
-        unsettled = min(
-            tree_kernels.least_key(self._roads, tree, point),
-            least_waiting(self._moves, self._goals, point),
-        )
-        if unsettled <= found and unsettled < np.inf:
-            if self._timed_out:
-                status = PathStatus.TIMEOUT
-            else:
+        tree.orphans[: len(fresh)] = fresh
+        tree.counts[tree_kernels.ORPHANS] = len(fresh)
+        rejoin_goals(self._roads, tree, self._arrays, self._goals, self._radius)
+        self._bound[0] = np.inf
+        if self._faithful:
+            adopt_published(self._roads, tree)
+        self._settle(_NO_LIMIT, 0)
+        self._timed_out = False
+        self._keep()
+        return self._account(began, checks)
+
+    def _answer(self, point: NDArray[np.float64], links: Links) -> Path:
+        tree = self._tree
+        status = PathStatus.TIMEOUT if self._timed_out else PathStatus.SOLVED
+        if not self._faithful:
+            known = tree.cost[links.vertices] + links.lengths
+            found = min(known.min(initial=np.inf), self._direct(point)[0])
+            unsettled = min(
+                tree_kernels.least_key(self._roads, tree, point),
+                least_waiting(self._moves, self._goals, point),
+            )
+            settled = unsettled > found or unsettled == np.inf
+            if settled:
+                status = PathStatus.SOLVED
+            elif not self._timed_out:
                 tree = self._settled_copy(point)
-        return self._extract(point, links, tree.cost, tree.parent, tree.goal_of, status)
+        path = self._extract(point, links, tree.cost, tree.parent, tree.goal_of, status)
+        if status is PathStatus.TIMEOUT and not self._is_free(path):
+            return self._failure(status)
+        if len(self._kept):
+            assert self._arrays is not None
+            escape = self._escape_from(point)
+            path = keep_path(self._kept, path, point, self._arrays, escape, self._hysteresis)
+        return path
+
+    def _is_free(self, path: Path) -> bool:
+        """Tell whether a path from a tree that is not settled is free in the snapshot."""
+        legs = path.waypoints[1:-1], path.waypoints[2:]  # the first was tested when it was joined
+        return all(motion_is_free(self._arrays, p, q) for p, q in zip(*legs, strict=True))
 
     def _settled_copy(self, point: NDArray[np.float64]) -> tree_kernels.Tree:
         """Return a copy of the tree settled for a robot at ``point``."""
@@ -187,11 +295,12 @@ class FMTx(Planner):
             self._arrays,
             moves,
             point,
+            self._escape_from(point),
             self._goals,
-            self._roadmap.radius,
+            self._radius,
             True,
-            np.full(1, np.inf),
-            np.iinfo(np.int64).max,
+            np.full(1, -np.inf),  # moves are followed when the robot's cost is known
+            _NO_LIMIT,
             -1,
         )
         return tree
@@ -207,74 +316,115 @@ class FMTx(Planner):
         tree.counts[:] = 0
         self._bound[0] = np.inf
         self._joined = False
+        self._kept = self._kept[:0]
 
     def _repair(self, time_limit: float | None) -> Update:
         began = time.perf_counter()
         if not self._planned or self._start is None:
             return Update(status=UpdateStatus.NOT_PLANNED)
-        tree, edges = self._tree, self._edges
         same_world = self._joined and self._world.revision == self._revision
-        if same_world and not self._timed_out and np.array_equal(self._start, tree.focus):
+        same_start = np.array_equal(self._start, self._tree.focus)
+        if same_world and same_start and not self._timed_out:
             return Update(status=UpdateStatus.UNCHANGED, elapsed_s=time.perf_counter() - began)
-        checks = int(edges.checks[0])
-        budget = np.iinfo(np.int64).max if time_limit is None else _BUDGET
-        mode, boxes = self._changes(same_world)
+        checks = int(self._edges.checks[0])
+        budget = _NO_LIMIT if time_limit is None else _BUDGET
+        spent = self._follow(self._take_changes(same_world, time_limit is not None), budget)
         self._joined = True
-        settings = (self._start, self._goals, self._roadmap.radius, self._focused, self._bound)
-        state = (self._roads, edges, tree, self._arrays)
-        spent = repair(*state, mode, self._moves, boxes, *settings, budget)
         self._timed_out = False
         while spent >= budget:
             if time_limit is not None and time.perf_counter() - began > time_limit:
                 self._timed_out = True
                 break
-            spent = settle(*state, self._moves, *settings, budget, -1)
+            spent = self._settle(budget)
+        self._keep()
+        return self._account(began, checks)
+
+    def _account(self, began: float, checks: int) -> Update:
+        counts = self._tree.counts
         return Update(
             status=UpdateStatus.TIMEOUT if self._timed_out else UpdateStatus.REPAIRED,
-            n_orphaned=int(tree.counts[tree_kernels.ORPHANED]),
-            n_expanded=int(tree.counts[tree_kernels.EXPANDED]),
-            n_changed=int(tree.counts[tree_kernels.CHANGED]),
-            n_collision_checks=int(edges.checks[0]) - checks,
+            n_orphaned=int(counts[tree_kernels.ORPHANED]),
+            n_expanded=int(counts[tree_kernels.EXPANDED]),
+            n_changed=int(counts[tree_kernels.CHANGED]),
+            n_collision_checks=int(self._edges.checks[0]) - checks,
             elapsed_s=time.perf_counter() - began,
         )
 
-    def _changes(self, same_world: bool) -> tuple[int, NDArray[np.float64]]:
-        """Take the next snapshot of the world, and say how and where edges are to follow it."""
+    def _keep(self) -> None:
+        """Remember the path for the sake of ``hysteresis``."""
+        if self._hysteresis > 0.0 and self._start is not None:
+            path = self._path(self._start, None)
+            self._kept = path.waypoints if path.solved else self._kept[:0]
+
+    def _follow(self, change: _Change, budget: int) -> int:
+        """Bring the tree in line with what changed; return the work done, as ``settle`` does."""
+        state = (self._roads, self._edges, self._tree, self._arrays, change.mode)
+        if self._faithful:
+            return repair_published(*state, change.boxes, change.freed, *self._task(budget))
+        return repair(*state, self._moves, change.boxes, *self._task(budget))
+
+    def _settle(self, budget: int, n_turned: int = -1) -> int:
+        """Go on with what is left to do; return the work done."""
+        state = (self._roads, self._edges, self._tree, self._arrays)
+        if self._faithful:
+            return settle_published(*state, *self._task(budget))
+        return settle(*state, self._moves, *self._task(budget), n_turned)
+
+    def _task(self, budget: int) -> tuple[Any, Any, Any, Any, Any, Any, Any]:
+        """Return the robot and what of its first leg is not tested, its goals, the limits."""
+        assert self._start is not None
+        return (
+            self._start,
+            self._escape_from(self._start),
+            self._goals,
+            self._radius,
+            self._focused,
+            self._bound,
+            budget,
+        )
+
+    def _take_changes(self, same_world: bool, limited: bool) -> _Change:
+        """Take the next snapshot of the world, and say how and where edges are to follow it.
+
+        In ``limited`` time motions are tested one by one, when the search wants them.
+        """
         nowhere = np.empty((0, self._world.dimension, 2))
-        if self._arrays is None:
-            self._arrays, self._revision = self._read_world()
-            if self._counted:
-                self._edges.known[:] = 1
-                discs = self._arrays.discs
-                self._moves = add_moves(self._moves, *moves_between(discs[:0], discs, 0))
-                return COUNT, nowhere
-            if not self._lazy:
-                return TEST_ALL, nowhere
-        elif same_world:
-            return NOTHING_CHANGED, nowhere
         before = self._arrays
-        while True:
-            changes = self._world.changes_since(self._revision)
-            self._arrays = self._world.arrays()
-            if self._world.revision == changes.revision:
-                break
-        self._revision = changes.revision
-        if not self._counted:
-            return LAZY if self._lazy else RETEST, _changed_boxes(changes, self._arrays)
-        if changes.complete:
-            was, now = moves_of(changes)
+        if before is not None:
+            if same_world:
+                return _Change(NOTHING_CHANGED, nowhere, nowhere)
+            while True:
+                changes = self._world.changes_since(self._revision)
+                self._arrays = self._world.arrays()
+                if self._world.revision == changes.revision:
+                    break
+            self._revision = changes.revision
         else:
-            was, now = moves_between(before.discs, self._arrays.discs, 0)
-        self._moves = add_moves(self._moves, was, now)
-        return COUNT, nowhere
+            self._arrays, self._revision = self._read_world()
+        if self._counted:
+            discs = self._arrays.discs
+            if before is None:
+                self._edges.known[:] = 1
+                was, now = moves_between(discs[:0], discs, 0)
+            elif changes.complete:
+                was, now = moves_of(changes)
+            else:
+                was, now = moves_between(before.discs, discs, 0)
+            self._moves = add_moves(self._moves, was, now)
+            return _Change(COUNT, nowhere, nowhere)
+        lazy = self._lazy or limited
+        if before is None or not changes.complete:
+            if before is not None:  # all that is known is forgotten, the tree too
+                self._forget_tree()
+                edge_kernels.forget_answers(self._roads, self._edges)
+            return _Change(LAZY if lazy else TEST_ALL, nowhere, nowhere)
+        blocked = boxes_around(changes.blocked_boxes, changes.blocked_discs)
+        freed = boxes_around(changes.freed_boxes, changes.freed_discs)
+        return _Change(LAZY if lazy else RETEST, np.concatenate((blocked, freed)), freed)
 
 
-def _changed_boxes(changes, arrays: WorldArrays) -> NDArray[np.float64]:
-    """Return boxes (k, d, 2) that hold everything whose answer may have turned."""
-    if not changes.complete:
-        return arrays.bounds[np.newaxis].copy()
-    boxes = [changes.blocked_boxes, changes.freed_boxes]
-    for discs in (changes.blocked_discs, changes.freed_discs):
-        center, radius = discs[:, :-1], discs[:, -1:]
-        boxes.append(np.stack((center - radius, center + radius), axis=2))
-    return np.ascontiguousarray(np.concatenate(boxes))
+def boxes_around(boxes: NDArray[np.float64], discs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return ``boxes`` (k, d, 2) and those around ``discs`` (l, d + 1), metres."""
+    center, radius = discs[:, :-1], discs[:, -1:]
+    around = np.stack((center - radius, center + radius), axis=2)
+    return np.ascontiguousarray(np.concatenate((boxes, around)))

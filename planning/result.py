@@ -21,6 +21,7 @@ class PathStatus(enum.Enum):
     OUT_OF_BOUNDS = "the start, or every goal, lies outside the world's bounds"
     TIMEOUT = "time_limit ran out first; the path, if there is one, is free but may be longer"
     NOT_PLANNED = "nothing is planned yet; call set_goal and plan first"
+    APPROXIMATE = "the goal is cut off; the path leads to the reachable place nearest to it"
 
 
 class UpdateStatus(enum.Enum):

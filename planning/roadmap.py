@@ -7,8 +7,11 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 from graphs import CSRGraph, knn_graph, radius_graph, spatial_order
+from planning._more_vertices import grown_neighbors, join_more, shrunk_radius
 from planning._roads import Roads, make_roads
 from problems.worlds.arrays import GRID, World
 from problems.worlds.kernels import points_are_free
@@ -32,7 +35,13 @@ class Roadmap:
     """
 
     def __init__(
-        self, points: NDArray[np.float64], order: NDArray[np.int32], graph: CSRGraph, radius: float
+        self,
+        points: NDArray[np.float64],
+        order: NDArray[np.int32],
+        graph: CSRGraph,
+        radius: float,
+        *,
+        n_neighbors: int | None = None,
     ) -> None:
         self._points = points
         self._points.flags.writeable = False
@@ -41,7 +50,10 @@ class Roadmap:
         self._rank[order] = np.arange(len(order), dtype=np.int32)
         self._graph = graph
         self._radius = float(radius)
+        self._reach = float(radius)  # of vertices that are yet to come
+        self._n_neighbors = n_neighbors  # instead of that reach
         self._roads = make_roads(np.ascontiguousarray(points[order]), graph)
+        self._components: NDArray[np.int32] | None = None  # found when first asked for
 
     def __repr__(self) -> str:
         return (
@@ -120,7 +132,7 @@ class Roadmap:
             return cls(array, order, radius_graph(inner, reach), reach)
         count = min(_check_count("n_neighbors", n_neighbors), len(array) - 1)
         graph = knn_graph(inner, count) if count else CSRGraph.from_edges(1, [], [])
-        return cls(array, order, graph, _longest(graph))
+        return cls(array, order, graph, _longest(graph), n_neighbors=count or None)
 
     @classmethod
     def sample(
@@ -174,13 +186,68 @@ class Roadmap:
         if not (np.isfinite(factor) and factor > 0.0):
             raise ValueError(f"factor must be finite and positive, got {factor}.")
         rng = np.random.default_rng(seed)
-        reject = world.arrays().kind == GRID if free_only is None else bool(free_only)
+        reject = _rejects(world, free_only)
         points, fraction = _scatter(world, n, rng, reject)
         if connection == "knn":
             k = math.ceil(factor * math.e * (1.0 + 1.0 / world.dimension) * math.log(max(n, 2)))
             return cls.from_points(points, n_neighbors=k)
         volume = fraction * float(np.prod(np.diff(world.bounds, axis=1)))
         return cls.from_points(points, factor * connection_radius(n, world.dimension, volume))
+
+    def extended(
+        self,
+        world: World,
+        n_samples: int,
+        seed: int | np.random.Generator | None = None,
+        *,
+        free_only: bool | None = None,
+    ) -> Roadmap:
+        """Return this roadmap with more vertices: all it has stays, so no path gets longer.
+
+        Parameters
+        ----------
+        world : World
+            Gives the bounds, and says which samples are free.
+        n_samples : int
+            How many vertices are added; they come last in the caller's order.
+        seed : int or numpy.random.Generator, optional
+            Where they come from.
+        free_only : bool, optional
+            As in ``sample``.
+
+        Raises
+        ------
+        ValueError
+            If ``n_samples`` is not positive, the world has another dimension, or hardly anything
+            is free.
+
+        Notes
+        -----
+        New vertices are joined as ``sample`` would join that many: the radius falls, or the number
+        of neighbours grows, as the logarithm of the number of vertices tells. ``radius``, the
+        reach of starts and goals, stays.
+        """
+        n = _check_count("n_samples", n_samples)
+        if world.dimension != self.dimension:
+            raise ValueError(
+                f"world must have the roadmap's dimension {self.dimension}, got {world.dimension}."
+            )
+        reject = _rejects(world, free_only)
+        added = _scatter(world, n, np.random.default_rng(seed), reject)[0]
+        points = np.concatenate((self._points, added))
+        before, after = self.n_vertices, len(points)
+        reach = shrunk_radius(self._reach, before, after, self.dimension)
+        count = self._n_neighbors
+        if count is not None:
+            count = grown_neighbors(count, before, after)
+        order, graph = join_more(points, self._order, self._graph, reach, count)
+        more = Roadmap(points, order, graph, self._radius, n_neighbors=count)
+        more._reach = reach
+        return more
+
+    def places_of(self, smaller: Roadmap) -> NDArray[np.int32]:
+        """Return where the vertices of the roadmap this one extends are, both in hidden orders."""
+        return self._rank[smaller._order]
 
     @classmethod
     def from_grid(cls, grid: Any, connectivity: int = 8) -> Roadmap:
@@ -264,6 +331,15 @@ class Roadmap:
         return cls(points, order, inner, _longest(inner))
 
     @property
+    def components(self) -> NDArray[np.int32]:
+        """The connected part each vertex lies in, in the hidden order; for planners only."""
+        if self._components is None:
+            slots = (np.ones(len(self._roads.indices)), self._roads.indices, self._roads.indptr)
+            joined = csr_array(slots, shape=(self.n_vertices, self.n_vertices))
+            self._components = connected_components(joined, directed=False)[1]
+        return self._components
+
+    @property
     def roads(self) -> Roads:
         """The arrays kernels read, in the hidden order; for planners only."""
         return self._roads
@@ -307,6 +383,10 @@ def connection_radius(n_samples: int, dimension: int, volume: float) -> float:
     ball = math.pi ** (d / 2.0) / math.gamma(d / 2.0 + 1.0)
     n = max(n_samples, 2)
     return 2.0 * (volume / (d * ball) * math.log(n) / n) ** (1.0 / d)
+
+
+def _rejects(world: World, free_only: bool | None) -> bool:
+    return world.arrays().kind == GRID if free_only is None else bool(free_only)
 
 
 def _scatter(

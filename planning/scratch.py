@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from graphs import make_heap
 from planning._join_kernels import join_goals
-from planning._planner import Planner
+from planning._planner import Links, Planner
 from planning._scratch_kernels import blocked_lengths, dijkstra
-from planning.result import Path, PathStatus, Update, UpdateStatus
+from planning.result import Path, Update, UpdateStatus
 from planning.roadmap import Roadmap
 from problems.worlds.arrays import World
 
@@ -31,6 +31,10 @@ class Scratch(Planner):
         Number of vertices to sample, instead of a ``roadmap``.
     seed : int or numpy.random.Generator, optional
         Where samples come from, when no ``roadmap`` is given.
+    escape : float, default=0
+        How far, metres, the first leg may run through an obstacle when the start lies in one.
+    approximate : bool, default=False
+        When the goal is cut off, lead to the reachable place nearest to it.
 
     Notes
     -----
@@ -44,8 +48,17 @@ class Scratch(Planner):
         *,
         n_samples: int | None = None,
         seed: int | np.random.Generator | None = None,
+        escape: float = 0.0,
+        approximate: bool = False,
     ) -> None:
-        super().__init__(world, roadmap, n_samples=n_samples, seed=seed)
+        super().__init__(
+            world,
+            roadmap,
+            n_samples=n_samples,
+            seed=seed,
+            escape=escape,
+            approximate=approximate,
+        )
         n, m = len(self._roads.points), len(self._roads.indices)
         self._length = np.empty(m)
         self._goal_link = np.full(n, np.inf)
@@ -62,21 +75,8 @@ class Scratch(Planner):
         """Cost of each vertex, (n_vertices,), metres, in the caller's order; inf if unreached."""
         return self._roadmap.to_caller(self._cost)
 
-    def path(self, start: ArrayLike) -> Path:
-        """Return the path from ``start``, in the world as the last plan or update saw it.
-
-        Raises
-        ------
-        ValueError
-            If ``start`` is not finite or of another shape.
-        """
-        point = self._check_start(start)
-        failure = self._obvious_failure(point)
-        if failure is not None:
-            return failure
-        return self._extract(
-            point, self._join(point), self._cost, self._parent, self._goal_of, PathStatus.SOLVED
-        )
+    def _answer(self, point: NDArray[np.float64], links: Links) -> Path:
+        return self._extract(point, links, self._cost, self._parent, self._goal_of)
 
     def _forget_tree(self) -> None:
         self._done = False
@@ -96,7 +96,7 @@ class Scratch(Planner):
             self._roads,
             self._arrays,
             self._goals,
-            self._roadmap.radius,
+            self._radius,
             self._goal_link,
             self._goal_of,
             self._linked,
