@@ -82,7 +82,6 @@ def expand_published(roads, edges, tree, arrays, bound, budget):
             break
         z = heap_pop(heap)
         expanded += 1
-        bound[0] = min(bound[0], cost[z] + tree.start_link[z])
         for t in range(roads.indptr[z], roads.indptr[z + 1]):
             x = roads.indices[t]
             if not cost[x] > cost[z] + roads.length[t]:
@@ -97,6 +96,7 @@ def expand_published(roads, edges, tree, arrays, bound, budget):
             tree.parent[x] = roads.indices[s]
             cost[x] = cost[roads.indices[s]] + roads.length[s]
             open_vertex(tree, x)
+            bound[0] = min(bound[0], cost[x] + tree.start_link[x])
     tree.counts[trees.EXPANDED] += expanded
     return expanded + tested
 

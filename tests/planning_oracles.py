@@ -15,15 +15,15 @@ def free_edges(world, roadmap):
     return tails[free], heads[free], graph.weights[free]
 
 
-def dijkstra_costs(world, roadmap, goal):
-    """Return the cost of every vertex to ``goal``, which joins what it sees within the radius."""
+def dijkstra_costs(world, roadmap, goal, reach=None):
+    """Return the cost of every vertex to ``goal``, which joins what it sees within ``reach``."""
     tails, heads, lengths = free_edges(world, roadmap)
     n = roadmap.n_vertices
     gaps = np.linalg.norm(roadmap.points - goal, axis=1)
     if gaps.min() == 0.0:
-        seen, reach = np.array([int(np.argmin(gaps))]), np.array([1.0])
+        seen, links = np.array([int(np.argmin(gaps))]), np.array([1.0])
     else:
-        radius = roadmap.radius
+        radius = reach or roadmap.radius
         span = np.linalg.norm(np.diff(world.bounds, axis=1))
         while True:
             seen = np.flatnonzero(gaps <= radius)
@@ -32,11 +32,11 @@ def dijkstra_costs(world, roadmap, goal):
             if len(seen) or radius > span:
                 break
             radius *= 2.0
-        reach = gaps[seen] + 1.0
+        links = gaps[seen] + 1.0
     # the goal is vertex n; its edges are made 1 longer, since scipy drops edges of length zero
     matrix = csr_array(
         (
-            np.concatenate((np.maximum(lengths, 1e-300), reach)),
+            np.concatenate((np.maximum(lengths, 1e-300), links)),
             (np.concatenate((tails, np.full(len(seen), n))), np.concatenate((heads, seen))),
         ),
         shape=(n + 1, n + 1),
