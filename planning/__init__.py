@@ -4,6 +4,7 @@ from planning.fmtx import FMTx
 from planning.result import Path, PathStatus, Update, UpdateStatus
 from planning.roadmap import Roadmap
 from planning.scratch import Scratch
+from planning.warmup import warm_up
 
 __all__ = [
     "FMTx",
@@ -13,4 +14,5 @@ __all__ = [
     "Scratch",
     "Update",
     "UpdateStatus",
+    "warm_up",
 ]

@@ -1,0 +1,56 @@
+"""Compiling ahead of time what a robot must not wait for."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from planning.fmtx import FMTx
+from planning.roadmap import Roadmap
+from planning.scratch import Scratch
+from problems.worlds import DiscWorld, OccupancyGrid
+
+
+def warm_up() -> None:
+    """Run every compiled part of planning once, on worlds of a few metres.
+
+    To be called at start-up. In a fresh installation this takes a minute or two; afterwards the
+    compiled code lies in numba's cache and is loaded in a few seconds.
+
+    Examples
+    --------
+    >>> from planning import warm_up
+    >>> warm_up()
+    """
+    discs = DiscWorld(((0, 4), (0, 4)))
+    disc = discs.add((2.0, 2.0), 0.5)
+    grid = OccupancyGrid.from_array(np.zeros((20, 20), np.int8), 0.2)
+    grid.update_window(9, 9, [[100, 100]])
+    grid.is_free([(1.0, 1.0)])
+    grid.is_motion_free([(1.0, 1.0)], [(2.0, 1.0)])
+    for world in (discs, grid):
+        roadmap = Roadmap.sample(world, 60, 0)
+        planners = [
+            FMTx(world, roadmap),
+            FMTx(world, roadmap, collision="lazy", approximate=True),
+            FMTx(world, roadmap, collision="proactive", hysteresis=0.1, escape=0.1),
+            FMTx(world, roadmap, faithful=True),
+            Scratch(world, roadmap),
+        ]
+        for planner in planners:
+            planner.set_goal([(3.5, 3.5), (3.5, 0.5)])
+            planner.plan((0.5, 0.5), time_limit=1.0)
+        for _ in range(2):
+            if world is discs:
+                discs.move(disc, discs.discs[disc][0] + 0.1)
+            else:
+                grid.update_window(14, 14, 100 - grid.values[14:20, 14:20])
+            for planner in planners:
+                planner.update()
+                planner.plan((0.6, 0.5))
+                planner.path((1.0, 3.0))
+        discs.add((3.5, 3.5), 0.2)
+        for planner in planners:
+            if isinstance(planner, FMTx):
+                planner.densify(5)
+        planners[1].set_goal((3.5, 3.5))
+        planners[1].plan((0.5, 0.5))
