@@ -6,6 +6,7 @@ import sys
 EXPERIMENTS = {
     "demo": "both main jobs on real input, with pictures",
     "linear_models": "races of sparse linear models against their peers",
+    "replanning": "planners that repair against planners that start over, on discs and maps",
     "startup": "import times and first calls, with a cold and a warm cache",
 }
 

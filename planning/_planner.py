@@ -16,7 +16,7 @@ from planning._join_kernels import (
     visible_vertices,
 )
 from planning._nearest import nearest_reachable
-from planning.result import Path, PathStatus, Update
+from planning.result import Path, PathStatus, Update, UpdateStatus
 from planning.roadmap import Roadmap
 from problems.worlds.arrays import World, WorldArrays
 from problems.worlds.kernels import point_in_bounds, point_is_free
@@ -86,6 +86,12 @@ class Planner(abc.ABC):
         self._revision = -1
         self._planned = False
         self._timed_out = False
+        self._last_update = Update(status=UpdateStatus.NOT_PLANNED)
+
+    @property
+    def last_update(self) -> Update:
+        """The account of the last repair, by ``plan`` or ``update``."""
+        return self._last_update
 
     @property
     def world(self) -> World:
@@ -154,7 +160,7 @@ class Planner(abc.ABC):
         deadline = None if limit is None else time.perf_counter() + limit
         self._start = point
         self._planned = True
-        self._repair(limit)
+        self._last_update = self._repair(limit)
         return self._path(point, deadline)
 
     def update(self, time_limit: float | None = None) -> Update:
@@ -170,8 +176,8 @@ class Planner(abc.ABC):
         ValueError
             If ``time_limit`` is not positive.
         """
-        limit = _check_time_limit(time_limit)
-        return self._repair(limit)
+        self._last_update = self._repair(_check_time_limit(time_limit))
+        return self._last_update
 
     def path(self, start: ArrayLike) -> Path:
         """Return the path from ``start``, in the world as the last plan or update saw it.

@@ -1,0 +1,73 @@
+"""The replanning race: planners that repair their plan against planners that start over.
+
+``python -m experiments replanning`` races all planners on moving discs and on maps, studies memory,
+the degree of the roadmap and the warehouse, and writes ``output/replanning/``. Without the shared
+data it draws worlds of the same kind.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from experiments import replanning_scenarios as scenarios
+from experiments import replanning_studies as studies
+from experiments.replanning_race import race
+from experiments.replanning_report import draw, scenario_lines, versions, write_csv
+from planning import warm_up
+
+RACES: dict[str, Callable] = {
+    **{name: partial(scenarios.moving_discs, name) for name in scenarios.DISCS},
+    "window": scenarios.window,
+    "people": scenarios.people,
+    "doors": scenarios.doors,
+    "disclosure": scenarios.disclosure,
+}
+STUDIES: dict[str, Callable] = {
+    "connection": studies.connection,
+    "large": studies.large,
+    "warehouse": studies.warehouse_map,
+    "memory": studies.memory,
+}
+
+
+def main(arguments: list[str]) -> None:
+    """Race, print and write tables, CSV and pictures."""
+    parser = argparse.ArgumentParser(prog="python -m experiments replanning", description=__doc__)
+    parser.add_argument("--output", type=Path, default=Path("output/replanning"))
+    parser.add_argument("--quick", action="store_true", help="a few ticks of each")
+    parser.add_argument("--only", nargs="*", choices=[*RACES, *STUDIES], help="parts to run")
+    parser.add_argument("--planners", nargs="*", help="names as in the table; all if left out")
+    parser.add_argument("--ticks", type=int, help="ticks of each race")
+    options = parser.parse_args(arguments)
+    if not scenarios.SHARED.is_dir():
+        print(f"{scenarios.SHARED} is absent: worlds are drawn instead")
+    ticks = options.ticks or (12 if options.quick else 151)
+    n_samples = 4000 if options.quick else 10_000
+    wanted = options.only or [*RACES, *STUDIES]
+    options.output.mkdir(parents=True, exist_ok=True)
+    warm_up()
+    lines = ["# Replanning", "", f"{versions()}."]
+    lines += ["Times are milliseconds an update, from the changed world to the repaired plan."]
+    results = []
+    for name, make in RACES.items():
+        if name not in wanted:
+            continue
+        scenario = make(ticks) if name in scenarios.DISCS else make(ticks, n_samples)
+        print(f"== {name}: {scenario.purpose}", flush=True)
+        records = race(scenario, options.planners)
+        results.append((scenario, records))
+        found = scenario_lines(scenario, records)
+        print("\n".join(found[4:]), flush=True)
+        lines += [*found, "", f"![{name}](../images/replanning_{name}.png)"]
+        draw(scenario, records, options.output / f"replanning_{name}.png")
+    for name, study in STUDIES.items():
+        if name in wanted:
+            print(f"== {name}", flush=True)
+            found = study(options.quick)
+            print("\n".join(found), flush=True)
+            lines += ["", *found]
+    write_csv(options.output / "replanning.csv", results)
+    (options.output / "replanning.md").write_text("\n".join([*lines, ""]), encoding="utf-8")

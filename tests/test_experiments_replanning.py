@@ -1,0 +1,73 @@
+import csv
+
+import numpy as np
+import pytest
+
+from experiments import replanning_race, replanning_scenarios
+from experiments.replanning_planners import OURS
+from experiments.replanning_race import race
+from experiments.replanning_report import COLUMNS, draw, rows_of, scenario_lines, write_csv
+from experiments.replanning_scenarios import doors, moving_discs
+
+N_TICKS = 5
+
+
+@pytest.fixture
+def drawn(monkeypatch, tmp_path):
+    """Make the shared data absent: worlds are drawn."""
+    monkeypatch.setattr(replanning_scenarios, "SHARED", tmp_path / "absent")
+
+
+def test_race_on_drawn_discs_finds_the_exact_planners_exact(drawn, tmp_path):
+    scenario = moving_discs("discs_n300_m4_robot", N_TICKS)
+    assert "absent" in scenario.purpose
+    records = race(scenario, [*OURS])
+    assert [record.name for record in records] == ["Scratch", *OURS]
+    for record in records:
+        assert len(record.seconds) == N_TICKS - 1 and record.first_s > 0.0
+        assert record.n_below == record.n_lost == 0
+        if "published" not in record.name:
+            assert record.worst_vertex < 1e-9 and np.abs(record.excess()).max() < 1e-9
+    rows = rows_of(records)
+    assert all(len(row) == len(COLUMNS) for row in rows)
+    assert all("WRONG" not in cell for row in rows for cell in row)
+    assert any("| FMTx |" in line for line in scenario_lines(scenario, records))
+    write_csv(tmp_path / "race.csv", [(scenario, records)])
+    with (tmp_path / "race.csv").open(encoding="utf-8") as stream:
+        lines = list(csv.reader(stream))
+    assert len(lines) == 1 + len(records) * N_TICKS
+    draw(scenario, records, tmp_path / "race.png")
+    assert (tmp_path / "race.png").stat().st_size > 10_000
+
+
+def test_race_on_doors_sends_all_the_same_windows(drawn):
+    scenario = doors(N_TICKS, 300)
+    first, second = scenario.make_world(), scenario.make_world()
+    for tick in range(1, N_TICKS):
+        before = first.values
+        scenario.change(first, tick)
+        scenario.change(second, tick)
+        np.testing.assert_array_equal(first.values, second.values)
+        assert (first.values != before).any()
+    for record in race(scenario, ["FMTx"]):
+        assert record.n_below == record.n_lost == 0 and record.worst_vertex < 1e-9
+
+
+def test_a_wrong_cost_is_noticed():
+    record = replanning_race.Record("someone")
+    right = replanning_race.Answer(cost=2.0, settled=np.array([0.0, 1.0, 2.0]))
+    wrong = replanning_race.Answer(cost=np.inf, settled=np.array([0.0, 0.9, 2.2]))
+    replanning_race.note(record, 1, 0.1, wrong, right)
+    assert record.n_below == 1 and record.n_lost == 1
+    assert record.worst_vertex == pytest.approx(0.1)
+
+
+def test_a_wrong_yardstick_stops_the_race(drawn, monkeypatch):
+    scenario = moving_discs("discs_n200_m2", 2)
+    planner = next(replanning_race.entries(scenario, []))
+    planner.answer(scenario.starts[0])
+    answer = planner.report()
+    replanning_race.audit(scenario, planner, answer)
+    answer.settled[5] += 0.1
+    with pytest.raises(RuntimeError, match="disagrees with scipy"):
+        replanning_race.audit(scenario, planner, answer)
