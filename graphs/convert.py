@@ -23,13 +23,15 @@ def from_scipy(matrix, *, directed: bool = False) -> CSRGraph:
     Raises
     ------
     TypeError
-        If ``matrix`` is not a scipy sparse matrix.
+        If ``matrix`` is not a scipy sparse matrix of real numbers.
     ValueError
         If it is not square, holds NaN or infinity, or, for undirected graphs, is not symmetric or
         has an entry on its diagonal.
     """
     if not sp.issparse(matrix):
         raise TypeError(f"matrix must be a scipy sparse matrix, got {type(matrix).__name__}.")
+    if matrix.dtype.kind not in "fiub":
+        raise TypeError(f"matrix must hold real numbers, got dtype {matrix.dtype}.")
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"matrix must be square, got shape {matrix.shape}.")
     csr = sp.csr_array(matrix)

@@ -74,8 +74,17 @@ def knn_graph(points: ArrayLike, k: int) -> CSRGraph:
     -------
     CSRGraph
         Undirected: an edge is there when either end counts the other among its nearest.
+
+    Raises
+    ------
+    TypeError
+        If ``k`` is not an integer.
+    ValueError
+        If ``k`` is out of range or a point is not finite.
     """
     cloud = _checked_points(points)
+    if isinstance(k, bool) or not isinstance(k, int | np.integer):
+        raise TypeError(f"k must be an integer, got {k!r}.")
     if not 1 <= k < len(cloud):
         raise ValueError(f"k must lie in 1..{len(cloud) - 1} for {len(cloud)} points, got {k}.")
     nearest = cKDTree(cloud).query(cloud, k=k + 1)[1]

@@ -128,3 +128,9 @@ def test_conversions_refuse_other_types():
         to_networkx(CSRGraph.from_edges(2, [0], [1]), ["a"])
     with pytest.raises(ValueError, match=r"permutation of 0..1"):
         CSRGraph.from_edges(2, [0], [1]).relabeled([0, 0])
+
+
+def test_from_scipy_refuses_complex_weights_instead_of_dropping_a_part():
+    matrix = sp.csr_array(np.array([[0.0, 1.0j], [1.0j, 0.0]]))
+    with pytest.raises(TypeError, match="matrix must hold real numbers, got dtype complex128"):
+        CSRGraph.from_scipy(matrix)

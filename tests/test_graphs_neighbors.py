@@ -81,3 +81,9 @@ def test_degenerate_clouds_work():
 def test_bad_clouds_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("k", [1.0, 1.5, True, None])
+def test_knn_graph_refuses_a_number_of_neighbours_that_is_no_integer(k):
+    with pytest.raises(TypeError, match="k must be an integer, got"):
+        knn_graph([[0.0], [1.0], [2.0]], k)

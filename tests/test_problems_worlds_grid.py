@@ -252,8 +252,16 @@ def test_warehouse_is_connected_and_every_door_can_be_closed(seed):
     assert (warehouse(seed + 1).values != plan.values).any()
 
 
+def test_warehouse_keeps_start_and_goal_clear_of_furniture():
+    for seed in range(60):  # seed 5 put a desk on the goal once
+        plan = warehouse(seed, resolution=0.2)
+        assert plan.to_grid(robot_radius=0.4).is_free([plan.start, plan.goal]).all(), seed
+
+
 def test_warehouse_refuses_sizes_that_hold_nothing():
     with pytest.raises(ValueError, match="width must be at least 16 m, got 3"):
         warehouse(0, width=3)
     with pytest.raises(ValueError, match="resolution must be finite and positive"):
         warehouse(0, resolution=0)
+    with pytest.raises(ValueError, match=r"resolution must be at most 0\.5 m, got 5"):
+        warehouse(0, resolution=5.0)

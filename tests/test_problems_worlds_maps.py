@@ -118,6 +118,9 @@ def test_missing_and_broken_files_are_named(tmp_path):
         (tmp_path / "cut.pgm").write_bytes(whole[:kept])
         with pytest.raises(ValueError, match=r"cut.pgm: the image cannot be read"):
             read_ros(file)
+    (tmp_path / "cut.pgm").write_bytes(b"P5\n100000 100000\n255\n" + bytes(12))
+    with pytest.raises(ValueError, match=r"cut.pgm: the image cannot be read: Image size"):
+        read_ros(file)
 
 
 GOOD = "type octile\nheight 2\nwidth 3\nmap\n.@G\nTWS\n"

@@ -17,6 +17,7 @@ RACK_M = 1.2  # depth of a double rack
 AISLE_M = 2.6
 DOOR_M = 1.4
 OFFICE_M = 5.0  # depth of the row of offices
+COARSEST_M = 0.5  # a coarser cell swallows doors and the robot
 CROSS_AISLES = 3
 
 
@@ -63,14 +64,15 @@ def warehouse(
     width, height : float
         Outer size, metres; at least 16 by 14.
     resolution : float
-        Side of a cell, metres.
+        Side of a cell, metres; at most 0.5.
 
     Raises
     ------
     ValueError
-        If a size is too small or not finite.
+        If a size is too small or not finite, or ``resolution`` is above 0.5 m.
     """
-    check_number("resolution", resolution, positive=True)
+    if check_number("resolution", resolution, positive=True) > COARSEST_M:
+        raise ValueError(f"resolution must be at most {COARSEST_M:g} m, got {resolution:g}.")
     for name, size, least in (("width", width, 16.0), ("height", height, 14.0)):
         if check_number(name, size) < least:
             raise ValueError(f"{name} must be at least {least:g} m, got {size:g}.")
@@ -124,7 +126,8 @@ def _draw_offices(pen: _Pen, rng, width: float, height: float, hall_top: float) 
         x = rng.uniform(left + 0.8, right - 0.8 - DOOR_M)
         pen.block(x, hall_top, DOOR_M, WALL_M, FREE)
         doors.append(pen.window(x, hall_top, DOOR_M, WALL_M))
-        desk = rng.uniform(left + 1.0, right - 2.8)
+        # the last room's desk leaves its right corner to the goal
+        desk = rng.uniform(left + 1.0, right - (2.8 if right < width else 4.0))
         pen.block(desk, height - 2.2, 1.6, 0.8)
     for wall in edges[1:-1]:
         pen.block(wall, hall_top, WALL_M, height - hall_top)

@@ -12,6 +12,13 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 FREE_SHADE, UNKNOWN_SHADE, OCCUPIED_SHADE = 254, 205, 0  # what map_saver writes
+UNREADABLE = (
+    UnidentifiedImageError,
+    Image.DecompressionBombError,  # a header that claims hundreds of megapixels
+    OSError,
+    SyntaxError,
+    ValueError,
+)
 MODES = ("trinary", "scale", "raw")
 MOVINGAI_FREE, MOVINGAI_BLOCKED = ".GS", "@OTW"
 
@@ -144,7 +151,7 @@ def _read_image(path: Path):
             grey = image.mode in ("L", "1")
             pixels = np.asarray(image.convert("L" if grey else "RGB"), dtype=np.float64)
             return (pixels if grey else pixels.mean(axis=2)), opaque
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+    except UNREADABLE as error:
         raise ValueError(f"{path}: the image cannot be read: {error}") from error
 
 
