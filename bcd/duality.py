@@ -1,7 +1,7 @@
-"""Duality gaps of least squares with l1 and squared l2 penalties: an answer's own certificate.
+"""Duality gaps of least squares with separable penalties: an answer's own certificate.
 
-Primal: ``1/2 ||b - A x||^2 + sum_j l1_j |x_j| + l2/2 ||x||^2``, over ``x >= 0`` if asked. Names:
-``r = b - A x`` and ``c = A' r``.
+Primal: ``1/2 ||b - A x||^2 + sum_j l1_j |x_j| + l2_j / 2 x_j^2`` over ``lower <= x <= upper``.
+Names: ``r = b - A x`` and ``c = A' r``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,20 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+
+from bcd._certificate_kernels import (
+    BOUND,
+    BOXED,
+    FENCHEL,
+    PENALTY,
+    RIDGE,
+    scaled_conjugates,
+    survey,
+)
+from bcd.separable import Separable
+
+ROUNDING = 1e-13  # relative, of a correlation with an unpenalised column
+BISECTIONS = 60
 
 
 class Certificate(NamedTuple):
@@ -18,43 +31,55 @@ class Certificate(NamedTuple):
     objective: float
     gap: float
     scale: float
+    scaled_gap: float = np.inf  # the gap of that very dual point; ``gap`` may come from another
 
 
-def certify(b, r, c, x, l1, l2: float, positive: bool) -> Certificate:
+def certify(b, r, c, x, penalty: Separable, squares) -> Certificate:
     """Bound how far ``x`` is from the minimum.
 
     Two dual points are tried. The first is the residual of the least-squares problem that has
-    ``sqrt(l2) I`` below ``A``, scaled by what maximises the dual among the feasible multiples. The
-    second, for ``l2 > 0``, is the residual itself, where no constraint binds because the conjugate
-    of the elastic net is finite everywhere (Mairal, 2010, appendix D; Fercoq, Gramfort & Salmon,
-    2015).
+    ``diag(sqrt(l2))`` below ``A``, scaled by what maximises the dual among the feasible multiples.
+    The second is the residual itself where no constraint binds, as with ``l2 > 0``, for the
+    conjugate of the elastic net is finite everywhere (Mairal, 2010, appendix D; Fercoq, Gramfort &
+    Salmon, 2015).
 
     Parameters
     ----------
     b, r : ndarray of shape (n,)
-    c, x, l1 : ndarray of shape (k,)
+    c, x : ndarray of shape (k,)
         The features in question; all others must be known to be zero at the minimum.
-    l2 : float
-    positive : bool
+    penalty : Separable
+        Of those features.
+    squares : ndarray of shape (k,)
+        Squared lengths of their columns.
     """
-    squares = r @ r + l2 * (x @ x)
-    objective = 0.5 * squares + l1 @ np.abs(x)
-    scale = dual_scale(b @ r, squares, c - l2 * x, l1, positive)
-    gap = objective - scale * (b @ r) + 0.5 * scale**2 * squares
-    if l2 > 0.0:
-        excess = np.maximum((c if positive else np.abs(c)) - l1, 0.0)
-        fenchel = l1 * np.abs(x) + 0.5 * l2 * x**2 + excess**2 / (2.0 * l2) - c * x
-        gap = min(gap, float(fenchel.sum()))
-    return Certificate(float(objective), max(float(gap), 0.0), scale)
+    found = np.empty(5)
+    noise = (ROUNDING * np.sqrt(b @ b)) * np.sqrt(squares)
+    survey(c, x, *penalty, noise, found)
+    length = float(r @ r + found[RIDGE])
+    objective = 0.5 * length + float(found[PENALTY])
+    inner = float(b @ r)
+    scale = max(inner / length, 0.0) if length > 0.0 else 0.0
+    scale = min(scale, float(found[BOUND]))
+    conjugates = 0.0
+    if found[BOXED]:
+        scale, conjugates = _best_scale(inner, length, float(found[BOUND]), c, x, penalty)
+    scaled_gap = max(objective - scale * inner + 0.5 * scale**2 * length + conjugates, 0.0)
+    gap = min(scaled_gap, float(found[FENCHEL]))
+    return Certificate(objective, gap, scale, scaled_gap)
 
 
-def dual_scale(inner: float, squares: float, c: NDArray, l1: NDArray, positive: bool) -> float:
-    """Return the feasible multiple of the residual with the largest dual objective.
-
-    Feasible is ``|s c_j| <= l1_j``, or ``s c_j <= l1_j`` when ``positive``.
-    """
-    size = c if positive else np.abs(c)
-    binding = size > 0.0
-    bound = float((l1[binding] / size[binding]).min()) if binding.any() else np.inf
-    best = max(inner / squares, 0.0) if squares > 0.0 else 0.0
-    return min(best, bound)
+def _best_scale(inner, length, bound, c, x, penalty) -> tuple[float, float]:
+    """Maximise the concave dual over the feasible multiples by bisection of its slope."""
+    low, high = 0.0, min(bound, max(2.0 * inner / length, 1.0) if length > 0.0 else 1.0)
+    total, slope = scaled_conjugates(high, c, x, *penalty)
+    if inner - high * length - slope >= 0.0:
+        return high, total
+    for _ in range(BISECTIONS):
+        middle = 0.5 * (low + high)
+        total, slope = scaled_conjugates(middle, c, x, *penalty)
+        if inner - middle * length - slope >= 0.0:
+            low = middle
+        else:
+            high = middle
+    return middle, total

@@ -15,6 +15,7 @@ from scipy.sparse.linalg import LinearOperator, lsmr
 from bcd.design import DenseDesign, Design, nonzero_columns, project_out
 from bcd.duality import certify
 from bcd.result import History, Result, Status
+from bcd.separable import separable
 
 MAX_LSMR = 10_000
 REFINEMENTS = 3
@@ -50,8 +51,8 @@ def solve_smooth(design: Design, target: NDArray, l2: float, *, tol: float) -> R
         x[columns] += step(r, -np.sqrt(l2) * x[columns])
         r = project_out(design.u, b - design.product(columns, x[columns]))
         if l2 > 0.0:
-            c, ones = design.correlate(r, columns), np.zeros(len(columns))
-            gap = certify(b, r, c, x[columns], ones, l2, False).gap
+            c, free = design.correlate(r, columns), separable(np.zeros(len(columns)), l2)
+            gap = certify(b, r, c, x[columns], free, design.squares[columns]).gap
         else:
             left = design.product(columns, step(r, np.zeros(len(columns))))
             gap = 0.5 * float(left @ left)

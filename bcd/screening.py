@@ -5,19 +5,21 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from bcd._certificate_kernels import keep_active
 from bcd.duality import Certificate
+from bcd.separable import Separable
 
 
-def may_be_active(
+def screen(
     certificate: Certificate,
-    c: NDArray,
-    x: NDArray,
-    l1: NDArray,
-    squares: NDArray,
-    l2: float,
-    positive: bool,
-) -> NDArray[np.bool_]:
-    """Tell which features the gap-safe sphere cannot rule out.
+    columns: NDArray[np.int32],
+    c: NDArray[np.float64],
+    x: NDArray[np.float64],
+    penalty: Separable,
+    squares: NDArray[np.float64],
+    in_block: NDArray[np.bool_],
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Keep the features that the gap-safe sphere cannot rule out.
 
     The dual is 1-strongly concave, so its maximiser lies within ``sqrt(2 gap)`` of any feasible
     dual point; a feature whose constraint holds strictly over that sphere is zero at every minimum
@@ -26,11 +28,13 @@ def may_be_active(
     Parameters
     ----------
     certificate : Certificate
-        Its gap must be that of its own dual point.
-    c, x, l1 : ndarray of shape (k,)
-    squares : ndarray of shape (k,)
-        Squared lengths of the columns.
+    columns : ndarray of shape (k,), int32
+        The features in question, with ``c = A[:, columns]' r`` of shape (k,). Both are reordered.
+    x, squares, in_block : ndarray of shape (n_features,)
+        Solution, squared lengths of the columns, features that stay whatever is proven.
+    penalty : Separable
+        Of all features.
     """
-    dual = certificate.scale * (c - l2 * x)
-    radius = np.sqrt(2.0 * certificate.gap)
-    return (dual if positive else np.abs(dual)) + radius * np.sqrt(squares + l2) >= l1
+    radius = np.sqrt(2.0 * certificate.scaled_gap)
+    kept = keep_active(certificate.scale, radius, c, x, *penalty, squares, in_block, columns)
+    return columns[:kept], c[:kept]

@@ -14,15 +14,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from bcd._certificate_kernels import violating_zeros
 from bcd.active_set import GramProblem
 from bcd.design import Design, nonzero_columns, project_out
 from bcd.duality import Certificate, certify
 from bcd.result import History, Result, Status
-from bcd.screening import may_be_active
+from bcd.screening import screen
+from bcd.separable import separable
 
 FIRST_BLOCK = 64
+GROWTH = 0.6  # zeros in the working set, in multiples of the support
+CROWDED = 1.5  # times what is needed: the working set is cleared of the rest
+EASE = 0.65  # of the penalty at which the first feature left out would gain
 SCREENING_SAVES = 1000  # features from which on a pass costs more than screening
 
 
@@ -71,6 +76,7 @@ def solve_working_sets(
     l2: float = 0.0,
     *,
     positive: bool = False,
+    bounds: tuple[ArrayLike, ArrayLike] | None = None,
     x0: NDArray[np.float64] | None = None,
     tol: float,
     max_iter: int,
@@ -90,6 +96,8 @@ def solve_working_sets(
     l2 : float, default=0.0
     positive : bool, default=False
         Whether ``x >= 0`` is required.
+    bounds : pair of array_like, default=None
+        Lower and upper bounds, each a number or of shape (n_features,).
     x0 : ndarray of shape (n_features,), default=None
         Where to start; zeros when None.
     tol : float
@@ -102,65 +110,68 @@ def solve_working_sets(
         Called with a :class:`Progress` after each update; a true answer stops the run.
     """
     books = _Books()
+    penalty = separable(l1, l2, positive=positive, bounds=bounds)
     b = project_out(design.u, target)
     everything = nonzero_columns(design)
     candidates = everything
     x = np.zeros(design.shape[1])
     if x0 is not None:
-        x[everything] = np.maximum(x0[everything], 0.0) if positive else x0[everything]
-    problem = GramProblem(l2, positive)
+        x[everything] = x0[everything]
+    x[everything] = np.clip(x[everything], penalty.lower[everything], penalty.upper[everything])
+    problem, energy = GramProblem(), float(b @ b)
     block = np.empty(0, dtype=np.int32)
     in_block = np.zeros(design.shape[1], dtype=np.bool_)
-    inner_tol = 0.0
-    best_gap = np.inf
-    exhausted = False
-    n_iter = 0
+    support = np.flatnonzero(x).astype(np.int32)
+    r = _residual(design, b, support, x)
+    c = design.correlate(r, candidates)
+    start = c if len(support) == 0 and len(candidates) == len(x) else None
+    best_gap, n_iter, eased, exact = np.inf, 0, np.inf, False
     while True:
-        support = np.flatnonzero(x).astype(np.int32)
-        r = b - design.product(support, x[support]) if len(support) else b
-        r = project_out(design.u, r)
-        c = design.correlate(r, candidates)
-        certificate = certify(b, r, c, x[candidates], l1[candidates], l2, positive)
+        certificate = _certify(design, b, r, c, x, candidates, penalty)
         if len(candidates) < len(everything) and certificate.gap <= tol:
             # the last word is said over all features, so that anybody can check it
             candidates = everything
             c = design.correlate(r, candidates)
-            certificate = certify(b, r, c, x[candidates], l1[candidates], l2, positive)
+            certificate = _certify(design, b, r, c, x, candidates, penalty)
         books.enter(certificate, len(block), support)
         status = _outcome(certificate.gap, tol, n_iter, max_iter, books, time_limit)
         if callback is not None and n_iter:
             progress = Progress(n_iter, certificate.objective, certificate.gap, x)
             if callback(progress) and status is None:
                 status = Status.STOPPED
-        if status is None and exhausted and certificate.gap > 0.5 * best_gap:
+        if len(candidates) > SCREENING_SAVES and status is None:
+            candidates, c = screen(
+                certificate, candidates.copy(), c.copy(), x, penalty, design.squares, in_block
+            )
+        chosen, ease = _greedy_block(design, candidates, c, x, penalty, in_block, len(support))
+        new = chosen[~in_block[chosen]]
+        if status is None and len(new) == 0 and exact and certificate.gap > 0.5 * best_gap:
             status = Status.STALLED
         if status is not None:
             break
-        best_gap = min(best_gap, certificate.gap)
-        if len(candidates) > SCREENING_SAVES:
-            keep = may_be_active(
-                certificate,
-                c,
-                x[candidates],
-                l1[candidates],
-                design.squares[candidates],
-                l2,
-                positive,
-            )
-            keep |= in_block[candidates]
-            candidates, c = candidates[keep], c[keep]
-        chosen = _greedy_block(design, candidates, c, x, l1, l2, positive, in_block, len(support))
-        exhausted = len(chosen) == 0 and inner_tol == 0.0
-        if len(chosen):
-            _admit(design, problem, block, chosen, b, x, l1)
-            block = np.concatenate([block, chosen])
+        if len(new) == 0 and ease >= eased:
+            ease = max(1.0, EASE * eased)
+        lowered, eased = ease < eased, min(ease, eased)
+        if lowered and len(block) + len(new) > CROWDED * (len(support) + len(chosen)):
+            in_block[:] = False
+            in_block[support] = True
             in_block[chosen] = True
-            inner_tol = 0.03 * np.sqrt(2.0 * certificate.gap / max(len(block), 1))
-        else:
-            inner_tol = 0.0 if inner_tol**2 * len(block) < tol else 0.01 * inner_tol
-        problem.solve(inner_tol)
+            kept = in_block[block]
+            problem.keep(kept)
+            block = block[kept]
+        if len(new):
+            linear = start[new] if start is not None else design.correlate(b, new)
+            _admit(design, problem, block, new, linear, x, penalty)
+            block = np.concatenate([block, new])
+            in_block[new] = True
+        exact = eased == 1.0
+        best_gap = min(best_gap, certificate.gap) if exact else np.inf
+        problem.solve(0.3 * tol, eased, energy)
         x[block] = problem.x[: problem.size]
         n_iter += 1
+        support = np.flatnonzero(x).astype(np.int32)
+        r = _residual(design, b, support, x)
+        c = design.correlate(r, candidates)
     return Result(
         x=x,
         fun=certificate.objective,
@@ -175,6 +186,18 @@ def solve_working_sets(
     )
 
 
+def _residual(design, b, support, x):
+    if len(support) == 0:
+        return b
+    return project_out(design.u, b - design.product(support, x[support]))
+
+
+def _certify(design, b, r, c, x, columns, penalty) -> Certificate:
+    if len(columns) == len(x):
+        return certify(b, r, c, x, penalty, design.squares)
+    return certify(b, r, c, x[columns], penalty.take(columns), design.squares[columns])
+
+
 def _outcome(gap, tol, n_iter, max_iter, books, time_limit) -> Status | None:
     if gap <= tol:
         return Status.CONVERGED
@@ -186,30 +209,30 @@ def _outcome(gap, tol, n_iter, max_iter, books, time_limit) -> Status | None:
 
 
 def _greedy_block(
-    design, candidates, c, x, l1, l2, positive, in_block, n_support
-) -> NDArray[np.int32]:
-    """Choose by gs-q: the largest decreases ``(|c_j| - l1_j)+^2 / (2 (||a_j||^2 + l2))`` outside.
+    design, candidates, c, x, penalty, in_block, n_support
+) -> tuple[NDArray[np.int32], float]:
+    """Choose the zeros whose own exact update would gain (gs-q), and how far to ease the penalty.
 
-    Coordinates of a warm start enter first, whatever their score: they are already repaired.
+    Where there are many, solving for them all at once lets in features that only stand in for
+    others. So the penalty is eased, multiplied by the second answer: at that station the features
+    left out would gain nothing, or little. Coordinates of a warm start enter first.
     """
-    outside = ~in_block[candidates]
-    warm = outside & (x[candidates] != 0.0)
-    excess = (c if positive else np.abs(c)) - l1[candidates]
-    score = np.where(
-        outside & (excess > 0.0) & ~warm, excess**2 / (design.squares[candidates] + l2), 0.0
-    )
-    room = max(FIRST_BLOCK, n_support)
-    violating = np.flatnonzero(score)
-    if len(violating) > room:
-        violating = violating[np.argpartition(-score[violating], room)[:room]]
-    return candidates[np.concatenate([np.flatnonzero(warm), violating])]
+    place, ratio = np.empty(len(candidates), dtype=np.int32), np.empty(len(candidates))
+    l1, _, lower, upper = penalty
+    n = violating_zeros(c, x, l1, lower, upper, in_block, candidates, place, ratio)
+    place, ratio = place[:n], ratio[:n]
+    room = max(FIRST_BLOCK, int(GROWTH * n_support))
+    if n <= room:
+        return candidates[place], 1.0
+    order = np.argpartition(-ratio, room)
+    return candidates[place[order[:room]]], max(1.0, EASE * float(ratio[order[room]]))
 
 
-def _admit(design, problem, block, chosen, b, x, l1) -> None:
+def _admit(design, problem, block, chosen, linear, x, penalty) -> None:
     problem.grow(
         design.gram(block, chosen),
         design.gram(chosen, chosen),
-        design.correlate(b, chosen),
-        l1[chosen],
+        linear,
         x[chosen],
+        penalty.take(chosen),
     )

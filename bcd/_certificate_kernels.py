@@ -1,0 +1,126 @@
+"""Duality gaps, screening and greedy scores of separable penalties, one pass over the features.
+
+Names: ``c = A' r`` (k,); ``x, l1, l2, lower, upper, squares`` (k,) as in ``bcd.separable``, squares
+being the squared lengths of the columns; ``pull = c - l2 x``.
+"""
+
+import math
+
+import numpy as np
+
+from graphs._jit import kernel
+
+PENALTY, RIDGE, BOUND, FENCHEL, BOXED = range(5)  # entries of what ``survey`` finds
+
+
+@kernel
+def conjugate(c, l1, l2, lower, upper):
+    """Largest ``c u - l1 |u| - l2 u^2 / 2`` over ``lower <= u <= upper``; may be infinite."""
+    excess = abs(c) - l1
+    if l2 > 0.0:
+        u = math.copysign(max(excess, 0.0) / l2, c)
+        u = min(max(u, lower), upper)
+        return c * u - l1 * abs(u) - 0.5 * l2 * u * u
+    best = 0.0 if lower <= 0.0 <= upper else -np.inf
+    if upper < np.inf:
+        best = max(best, c * upper - l1 * abs(upper))
+    elif excess > 0.0 and c > 0.0:
+        return np.inf
+    if lower > -np.inf:
+        best = max(best, c * lower - l1 * abs(lower))
+    elif excess > 0.0 and c < 0.0:
+        return np.inf
+    return best
+
+
+@kernel
+def survey(c, x, l1, l2, lower, upper, noise, found):
+    """Sum up what a duality gap needs.
+
+    noise : (k,) below which a pull on an unpenalised coordinate is a rounding error
+    found : (5,) overwritten: sum of l1 |x|; sum of l2 x^2; the largest multiple of the residual
+        that is dual feasible; the sum of Fenchel-Young gaps at the residual itself; 1 when there
+        are finite bounds other than 0, else 0
+    """
+    penalty, ridge, bound, fenchel, boxed = 0.0, 0.0, np.inf, 0.0, 0.0
+    for j in range(len(c)):
+        u = x[j]
+        pull = c[j] - l2[j] * u
+        if u != 0.0:
+            penalty += l1[j] * abs(u)
+            ridge += l2[j] * u * u
+        if (pull > 0.0 and upper[j] == np.inf) or (pull < 0.0 and lower[j] == -np.inf):
+            size = abs(pull)
+            if size * bound > l1[j] and (l1[j] > 0.0 or size > noise[j]):
+                bound = l1[j] / size
+        if (lower[j] != 0.0 and lower[j] > -np.inf) or (upper[j] != 0.0 and upper[j] < np.inf):
+            boxed = 1.0
+        if u != 0.0 or abs(c[j]) > l1[j] or lower[j] > 0.0 or upper[j] < 0.0:
+            cost = l1[j] * abs(u) + 0.5 * l2[j] * u * u - c[j] * u
+            fenchel += max(cost + conjugate(c[j], l1[j], l2[j], lower[j], upper[j]), 0.0)
+    found[PENALTY], found[RIDGE], found[BOUND] = penalty, ridge, bound
+    found[FENCHEL], found[BOXED] = fenchel, boxed
+
+
+@kernel
+def scaled_conjugates(scale, c, x, l1, l2, lower, upper):
+    """Sum of the penalties' conjugates at ``scale * pull``, and its derivative in ``scale``.
+
+    The l2 terms count as rows below A, so only l1 and the bounds have conjugates here.
+    """
+    total, slope = 0.0, 0.0
+    for j in range(len(c)):
+        pull = c[j] - l2[j] * x[j]
+        value = scale * pull
+        best, at = (0.0, 0.0) if lower[j] <= 0.0 <= upper[j] else (-np.inf, 0.0)
+        if upper[j] < np.inf and value * upper[j] - l1[j] * abs(upper[j]) > best:
+            best, at = value * upper[j] - l1[j] * abs(upper[j]), upper[j]
+        if lower[j] > -np.inf and value * lower[j] - l1[j] * abs(lower[j]) > best:
+            best, at = value * lower[j] - l1[j] * abs(lower[j]), lower[j]
+        total += best
+        slope += pull * at
+    return total, slope
+
+
+@kernel
+def keep_active(scale, radius, c, x, l1, l2, lower, upper, squares, in_block, columns):
+    """Drop the columns that the gap-safe sphere proves to be zero; return how many stay.
+
+    columns : (k,) int32, the features in question; those that stay are moved to its front, and c
+        likewise; those in the block always stay
+    """
+    kept = 0
+    for k in range(len(columns)):
+        j = columns[k]
+        pull = scale * (c[k] - l2[j] * x[j])
+        reach = radius * math.sqrt(squares[j] + l2[j])
+        high = upper[j] > 0.0 and pull + reach >= l1[j]
+        low = lower[j] < 0.0 and reach - pull >= l1[j]
+        if high or low or x[j] != 0.0 or lower[j] > 0.0 or upper[j] < 0.0 or in_block[j]:
+            columns[kept], c[kept] = j, c[k]
+            kept += 1
+    return kept
+
+
+@kernel
+def violating_zeros(c, x, l1, lower, upper, in_block, columns, place, ratio):
+    """List the features at zero that violate their optimality condition, and warm ones outside.
+
+    place : (k,) int32, ratio : (k,) overwritten: where in ``columns`` each stands; the multiple of
+        its penalty at which it stops violating, infinite where it is not zero
+    Returns how many there are.
+    """
+    n = 0
+    for k in range(len(columns)):
+        j = columns[k]
+        if x[j] != 0.0:
+            if not in_block[j]:
+                place[n], ratio[n] = k, np.inf
+                n += 1
+            continue
+        pull = c[k]
+        open_ended = upper[j] > 0.0 if pull > 0.0 else lower[j] < 0.0
+        if abs(pull) > l1[j] and open_ended:
+            place[n], ratio[n] = k, abs(pull) / l1[j]
+            n += 1
+    return n

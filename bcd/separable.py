@@ -1,0 +1,49 @@
+"""The penalties of least squares, coordinate by coordinate."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+class Separable(NamedTuple):
+    """``sum_j l1_j |x_j| + l2_j / 2 x_j^2`` over ``lower <= x <= upper``, arrays of shape (k,)."""
+
+    l1: NDArray[np.float64]
+    l2: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+
+    def take(self, which) -> Separable:
+        """Return the penalties of some coordinates."""
+        return Separable(*(part[which] for part in self))
+
+
+def separable(
+    l1: NDArray[np.float64],
+    l2: ArrayLike = 0.0,
+    *,
+    positive: bool = False,
+    bounds: tuple[ArrayLike, ArrayLike] | None = None,
+) -> Separable:
+    """Fill in what is the same for all coordinates.
+
+    Parameters
+    ----------
+    l1 : ndarray of shape (k,)
+    l2 : float or ndarray of shape (k,), default=0.0
+    positive : bool, default=False
+        Whether ``x >= 0`` is required besides the bounds.
+    bounds : pair of array_like, default=None
+        Lower and upper bounds, broadcast to (k,).
+    """
+    low, high = (-np.inf, np.inf) if bounds is None else bounds
+    weights = np.ascontiguousarray(l1, dtype=np.float64)
+    shrink, lower, upper = (
+        np.array(np.broadcast_to(part, weights.shape), dtype=np.float64) for part in (l2, low, high)
+    )
+    if positive:
+        lower = np.maximum(lower, 0.0)
+    return Separable(weights, shrink, lower, upper)
