@@ -129,6 +129,12 @@ def _check_graph(problem, partition, selection: str, update: str, variable: bool
         )
 
 
+def check_diagonal(diagonal) -> None:
+    """Raise ValueError when the diagonal of gsd and gsl is not known."""
+    if diagonal is not None:
+        known("diagonal", diagonal, ("row-sums", "lipschitz"))
+
+
 def check_block_size(block_size, n: int) -> int:
     """Return the block size as an int between 1 and n."""
     if isinstance(block_size, bool) or not isinstance(block_size, int | np.integer):

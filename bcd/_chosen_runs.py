@@ -87,8 +87,9 @@ class ThresholdingRun(ChosenRun):
     """``gsq`` for variable blocks: approximate the best block by iterative hard thresholding.
 
     ``min g'd + d'Hd / 2`` over steps d with k entries is NP-hard; from the gsd block,
-    ``d <- keep_k(d - D^-1 (g + H d))``, with d solved on its support each time, as long as the
-    model decreases.
+    ``d <- keep_k(d - (g + H d) / (s L))`` coordinate by coordinate, with d solved on its support
+    each time, as long as the model decreases. The scale s starts at 1 and is doubled up to k, where
+    ``s L`` bounds H on the block, whenever a step does not.
     """
 
     def curvature(self) -> NDArray[np.float64]:
@@ -136,25 +137,29 @@ class ThresholdingRun(ChosenRun):
 
     def choose(self) -> bool:
         """Refine the gsd block."""
-        k, D, l2 = self.rules.block_size, self.rules.diagonal, self.problem.penalty.l2
+        k, L, l2 = self.rules.block_size, self.rules.lipschitz, self.problem.penalty.l2
         g = self.state.gradient + l2 * self.state.x
         if not g.any():
             return False
         if self.arrays.kind < QUADRATIC:
             self.weights = self.curvature()
-        support = np.argpartition(-(g * g) / D, k - 1)[:k]
+        support = np.argpartition(-(g * g) / self.rules.diagonal, k - 1)[:k]
         step, value = self.solve_on(support, g)
+        scale = 1.0
         for _ in range(MAX_THRESHOLDINGS):
             d = np.zeros(len(g))
             d[support] = step
-            candidate = d - (g + self.hessian_times(d) + l2 * d) / D
-            trial = np.argpartition(-(candidate * candidate) * D, k - 1)[:k]
+            candidate = d - (g + self.hessian_times(d) + l2 * d) / (scale * L)
+            trial = np.argpartition(-(candidate * candidate) * L, k - 1)[:k]
             if np.array_equal(np.sort(trial), np.sort(support)):
                 break
             trial_step, trial_value = self.solve_on(trial, g)
-            if trial_value >= value:
+            if trial_value < value:
+                support, step, value = trial, trial_step, trial_value
+            elif scale < k:
+                scale *= 2.0
+            else:
                 break
-            support, step, value = trial, trial_step, trial_value
         self.work.pool[:k] = support
         rest = np.ones(len(g), bool)
         rest[support] = False

@@ -62,11 +62,12 @@ def coordinate_score(selection, g, u, L, D, l1, l2, lower, upper):
 def variable_score(problem, rules, state, i):
     """Score of coordinate i for a variable block; free coordinates at rest come last, not never."""
     lower, upper = problem.lower[i], problem.upper[i]
+    # nobody knows the L_b of a block that is yet to be chosen: gsl takes the diagonal instead
     score = coordinate_score(
         rules.selection,
         state.gradient[i],
         state.x[i],
-        rules.lipschitz[i],
+        rules.diagonal[i] if rules.selection == GSL else rules.lipschitz[i],
         rules.diagonal[i],
         problem.l1,
         problem.l2,

@@ -84,6 +84,7 @@ def make_rules(
     lipschitz: NDArray[np.float64] | None,
     *,
     heap: bool | None,
+    diagonal: str | None,
 ) -> Rules:
     """Fill the constants that the chosen rules need, and leave the others empty."""
     n = problem.n_coordinates
@@ -94,9 +95,10 @@ def make_rules(
     L = floored(lipschitz) if lipschitz is not None else np.ones(n)
     factor_ptr, factor = np.zeros(1, np.int64), np.empty(0)
     if blocks is None:
-        diagonal = L
-        if selection in ("gsd", "gsq"):
-            diagonal = floored(problem.row_sums())
+        by_rows = diagonal == "row-sums" or (diagonal is None and selection == "gsl")
+        D = min(block_size, n) * L
+        if by_rows and selection in ("gsl", "gsd", "gsq"):
+            D = floored(problem.row_sums())
         block_lipschitz = np.empty(0)
         pointer, index = np.zeros(1, np.int64), np.empty(0, np.int32)
         owner = np.zeros(0, np.int32)
@@ -110,14 +112,16 @@ def make_rules(
         if bounded:
             wants_factor = selection == "gsq" or update == "matrix"
             if update == "message-passing":
-                block_lipschitz, diagonal = forest_bounds(problem, blocks)
+                block_lipschitz, D = forest_bounds(problem, blocks)
             else:
-                block_lipschitz, diagonal, factor_ptr, factor = fixed_bounds(
+                block_lipschitz, D, factor_ptr, factor = fixed_bounds(
                     problem, blocks, factors=wants_factor
                 )
-            block_lipschitz, diagonal = floored(block_lipschitz), floored(diagonal)
+            block_lipschitz, D = floored(block_lipschitz), floored(D)
+            if diagonal == "lipschitz":
+                D = sizes[owner] * L
         else:
-            block_lipschitz, diagonal = np.ones(len(blocks)), L
+            block_lipschitz, D = np.ones(len(blocks)), L
         weight = block_lipschitz
     sparse = arrays.kind not in (DENSE, QUADRATIC)
     if heap is None:
@@ -138,7 +142,7 @@ def make_rules(
         block_of=owner,
         block_lipschitz=block_lipschitz,
         lipschitz=L,
-        diagonal=diagonal,
+        diagonal=D,
         cumulative=np.cumsum(weight),
         factor_ptr=factor_ptr.astype(np.int64),
         factor=factor,

@@ -44,6 +44,7 @@ def minimize(
     verbose: bool = False,
     gram: bool | None = None,
     heap: bool | None = None,
+    diagonal: str | None = None,
 ) -> Result:
     """Minimise ``f(x) + penalty(x)`` by block coordinate descent.
 
@@ -87,6 +88,11 @@ def minimize(
     heap : bool, default=None
         Whether greedy selection keeps its scores in an indexed heap; by cost when None. Sparse
         problems only.
+    diagonal : {"row-sums", "lipschitz"}, default=None
+        The diagonal D with D_b >= H_b that "gsd" divides by, and "gsl" for variable blocks, whose
+        L_b would be dear: row sums of ``|H_b|`` (of ``|H|`` for variable blocks) or ``|b| L_i``.
+        When None, as in [1]_: "lipschitz" for "gsd" and "gsq" with variable blocks, else
+        "row-sums".
 
     Returns
     -------
@@ -138,6 +144,7 @@ def minimize(
         if smooth:
             update = "matrix" if bounded else "newton"
     _checks.check_rules(problem, partition, selection, update)
+    _checks.check_diagonal(diagonal)
     _checks.check_limits(tol, max_iter, time_limit, callback_every)
     x = _checks.check_start(problem, x0)
     if block_size == "auto":
@@ -159,7 +166,16 @@ def minimize(
         arrays = arrays._replace(group_weight=np.broadcast_to(weights, (len(blocks or ()),)).copy())
     tags = (SELECTIONS[selection], UPDATES[update])
     rules = _setup.make_rules(
-        problem, arrays, selection, update, blocks, size, tags, lipschitz, heap=heap
+        problem,
+        arrays,
+        selection,
+        update,
+        blocks,
+        size,
+        tags,
+        lipschitz,
+        heap=heap,
+        diagonal=diagonal,
     )
     run = _run_class(rules)(problem, arrays, rules, x, rng, started)
     run.drive(tol, int(max_iter), time_limit, callback, int(callback_every), verbose)

@@ -10,8 +10,9 @@ Blind rules look at no gradient:
 Greedy rules take the block with the largest score (g gradient, s minimum-norm subgradient):
 
 ``gs``    ``|s_b|``                          alias ``gs-s``
-``gsl``   ``|s_b| / sqrt(L_b)``
-``gsd``   ``sum_i s_i^2 / D_i`` with a diagonal D_b >= H_b, or that model's decrease
+``gsl``   ``|s_b| / sqrt(L_b)``; for variable blocks with a diagonal D in place of L_b
+``gsd``   ``sum_i s_i^2 / D_i`` with a diagonal D_b >= H_b, or that model's decrease: row sums of
+          ``|H_b|``, or ``|b| L_i``
 ``gsq``   ``g_b' H_b^-1 g_b``; for variable blocks approximated by iterative hard thresholding
 ``mi``    the decrease of the objective that the update would make
 ``gs-r``  length of the proximal step

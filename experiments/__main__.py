@@ -4,6 +4,8 @@ import importlib
 import sys
 
 EXPERIMENTS = {
+    "all": "all figures of the block coordinate descent paper, with their claims",
+    **{f"fig{k}": f"figure {k} of the paper" for k in range(4, 14)},
     "demo": "both main jobs on real input, with pictures",
     "linear_models": "races of sparse linear models against their peers",
     "replanning": "planners that repair against planners that start over, on discs and maps",
@@ -18,7 +20,11 @@ def main() -> None:
         for name, purpose in EXPERIMENTS.items():
             print(f"  {name:<14} {purpose}")
         raise SystemExit(2)
-    importlib.import_module(f"experiments.{sys.argv[1]}").main(sys.argv[2:])
+    name, arguments = sys.argv[1], sys.argv[2:]
+    if name == "all" or name.startswith("fig"):
+        importlib.import_module("experiments.paper.figures").main(name, arguments)
+    else:
+        importlib.import_module(f"experiments.{name}").main(arguments)
 
 
 if __name__ == "__main__":

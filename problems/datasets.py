@@ -146,4 +146,4 @@ def _label_system(W, labelled: NDArray, labels: NDArray) -> Quadratic:
     laplacian = scipy.sparse.csr_array(scipy.sparse.diags_array(degree)) - W
     Q = scipy.sparse.csr_array(laplacian[free][:, free])
     Q.sort_indices()
-    return Quadratic(Q, np.asarray(W[free][:, labelled] @ labels).ravel())
+    return Quadratic(Q, np.asarray(W[free][:, labelled] @ labels).ravel(), vertices=free)

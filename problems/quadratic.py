@@ -32,6 +32,8 @@ class Quadratic:
     q : array_like of shape (n,)
     penalty : Penalty, default=None
     constant : float, default=0
+    vertices : ndarray of shape (n,), default=None
+        Which vertices of a larger graph the unknowns are, where there is one.
 
     Raises
     ------
@@ -49,7 +51,13 @@ class Quadratic:
     curvature_bound = 1.0
 
     def __init__(
-        self, Q, q: ArrayLike, penalty: Penalty | None = None, *, constant: float = 0.0
+        self,
+        Q,
+        q: ArrayLike,
+        penalty: Penalty | None = None,
+        *,
+        constant: float = 0.0,
+        vertices: NDArray[np.int64] | None = None,
     ) -> None:
         self.is_sparse = scipy.sparse.issparse(Q)
         if self.is_sparse:
@@ -70,6 +78,7 @@ class Quadratic:
         if not np.isfinite(self.q).all():
             raise ValueError("q must be finite, got NaN or inf.")
         self.penalty, self.constant = penalty or Penalty(), float(constant)
+        self.vertices = vertices
         self._check_definite()
 
     def _check_definite(self) -> None:

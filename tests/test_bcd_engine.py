@@ -244,6 +244,16 @@ def test_each_rule_makes_the_progress_that_the_paper_guarantees(case):
         made = first_step(problem, x, partition="order", selection=selection, update=update)
         progress[selection, update] = made
         assert made >= bound - slack, (selection, update)
+    # variable blocks: the best two coordinates by either diagonal bound
+    diagonals = {
+        "row-sums": np.abs(problem.Q).sum(axis=1),
+        "lipschitz": 2.0 * problem.coordinate_lipschitz(),
+    }
+    for diagonal, D in diagonals.items():
+        made = first_step(
+            problem, x, partition="variable", selection="gsd", update="matrix", diagonal=diagonal
+        )
+        assert made >= np.sort(g**2 / D)[-2:].sum() / 2 - slack, diagonal
     # the order that the theory gives
     for selection in ("gs", "gsl", "gsd"):
         made = first_step(problem, x, partition="order", selection=selection, update="matrix")
@@ -358,6 +368,18 @@ def test_rules_that_do_not_go_together_are_refused_with_alternatives():
         minimize(least_squares(penalty=Bounds(0.0, 1.0)), np.full(12, 2.0))
     with pytest.raises(TypeError, match=r"problem must be one of the package problems, got int"):
         minimize(3)
+
+
+def test_diagonal_is_one_of_two_and_fixed_blocks_know_both():
+    problem = dataset_a(40, 30)
+    with pytest.raises(
+        ValueError, match="diagonal must be one of 'row-sums', 'lipschitz', got 'x'"
+    ):
+        minimize(problem, selection="gsd", diagonal="x")
+    for diagonal in ("row-sums", "lipschitz"):
+        rules = {"partition": "sorted", "selection": "gsd", "update": "matrix", "block_size": 5}
+        result = minimize(problem, diagonal=diagonal, tol=1e-9, **rules)
+        assert result.success
 
 
 def test_bad_quadratics_are_refused():

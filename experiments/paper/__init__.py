@@ -1,0 +1,1 @@
+"""The figures of the block coordinate descent paper: runs, pictures, and the claims they show."""
