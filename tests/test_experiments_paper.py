@@ -14,9 +14,7 @@ from problems import datasets
 @pytest.fixture
 def small(monkeypatch):
     """Data sets small enough for a test."""
-    monkeypatch.setitem(
-        optima.DATA, "A-l1nn", lambda: datasets.dataset_a_l1nn(60, 80, alpha=200.0)
-    )
+    monkeypatch.setitem(optima.DATA, "A-l1nn", lambda: datasets.dataset_a_l1nn(60, 80, alpha=200.0))
     monkeypatch.setitem(optima.DATA, "D", lambda: datasets.dataset_d(side=8, n_labelled=5))
     monkeypatch.setattr(runs, "SIDE", 8)
     monkeypatch.setattr(runs, "ITERATIONS", 30)
