@@ -144,7 +144,7 @@ def check_block_size(block_size, n: int) -> int:
     return int(block_size)
 
 
-def check_start(problem, x0) -> NDArray[np.float64]:
+def check_start(problem, x0, name: str = "x0") -> NDArray[np.float64]:
     """Return a fresh starting point: x0, a result's x, or the point of the bounds nearest to 0."""
     n = problem.n_coordinates
     lower, upper = problem.penalty.bounds(n)
@@ -152,14 +152,14 @@ def check_start(problem, x0) -> NDArray[np.float64]:
         return np.clip(np.zeros(n), lower, upper)
     x = np.array(x0.x if isinstance(x0, Result) else x0, dtype=np.float64)
     if x.shape != (n,):
-        raise ValueError(f"x0 must have shape ({n},), got {x.shape}.")
+        raise ValueError(f"{name} must have shape ({n},), got {x.shape}.")
     if not np.isfinite(x).all():
-        raise ValueError("x0 must be finite, got NaN or inf.")
+        raise ValueError(f"{name} must be finite, got NaN or inf.")
     outside = np.flatnonzero((x < lower) | (x > upper))
     if len(outside):
         i = outside[0]
         raise ValueError(
-            f"x0 must lie within the bounds, got {x[i]} outside [{lower[i]}, {upper[i]}] at "
+            f"{name} must lie within the bounds, got {x[i]} outside [{lower[i]}, {upper[i]}] at "
             f"coordinate {i}."
         )
     return x
