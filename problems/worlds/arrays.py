@@ -7,6 +7,24 @@ from numpy.typing import ArrayLike, NDArray
 
 DISCS = 0  # tag of worlds made of discs (balls in any dimension)
 GRID = 1  # tag of occupancy grids
+SHAPES = 2  # tag of worlds made of anything: discs, boxes, polygons and at most one grid
+
+
+class Shapes(NamedTuple):
+    """Boxes and polygons of a snapshot, rounded by the robot's radius; see ``_shape_kernels``."""
+
+    boxes: NDArray[np.float64]  # (m, 2 d + 3), centre, half sides, cosine, sine, radius, metres
+    edges: NDArray[np.float64]  # (s, 4), x0, y0, x1, y1, metres
+    edge_ptr: NDArray[np.int64]  # (k + 1,), first edge of each polygon
+    outlines: NDArray[np.float64]  # (k, 6), low x, high x, low y, high y, radius, 1 if an area
+
+
+NO_SHAPES = Shapes(
+    boxes=np.empty((0, 0)),
+    edges=np.empty((0, 4)),
+    edge_ptr=np.zeros(1, np.int64),
+    outlines=np.empty((0, 6)),
+)
 
 
 class WorldArrays(NamedTuple):
@@ -15,13 +33,29 @@ class WorldArrays(NamedTuple):
     Later changes of the world never reach a snapshot that was already taken.
     """
 
-    kind: int  # DISCS or GRID
+    kind: int  # DISCS, GRID or SHAPES
     bounds: NDArray[np.float64]  # (d, 2), lowest and highest coordinate, metres
     discs: NDArray[np.float64]  # (m, d + 1), centre and radius (robot's radius included), metres
     clearance: NDArray[np.float32]  # (rows, cols), metres to the nearest occupied cell's centre at
     # least, beyond the robot's radius
     blocked: NDArray[np.uint8]  # (rows, cols), 1 where the robot's centre must not be
     frame: NDArray[np.float64]  # (4,), origin_x, origin_y, resolution, robot_radius, metres
+    shapes: Shapes = NO_SHAPES
+
+
+def arrays_without_grid(
+    kind: int, bounds: NDArray[np.float64], discs: NDArray[np.float64], shapes: Shapes = NO_SHAPES
+) -> WorldArrays:
+    """Return the snapshot of a world that has no grid in it."""
+    return WorldArrays(
+        kind=kind,
+        bounds=bounds.copy(),
+        discs=np.ascontiguousarray(discs),
+        clearance=np.empty((0, 0), np.float32),
+        blocked=np.empty((0, 0), np.uint8),
+        frame=np.zeros(4),
+        shapes=shapes,
+    )
 
 
 class WorldChanges(NamedTuple):

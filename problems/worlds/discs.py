@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from problems.worlds._disc_log import DiscLog
-from problems.worlds._validate import check_bounds, check_number, check_point, check_points
-from problems.worlds.arrays import DISCS, WorldArrays, WorldChanges
-from problems.worlds.kernels import motions_are_free, points_are_free
+from problems.worlds._queries import Queries
+from problems.worlds._validate import check_bounds, check_number, check_point
+from problems.worlds.arrays import DISCS, WorldArrays, WorldChanges, arrays_without_grid
 
 
-class DiscWorld:
+class DiscWorld(Queries):
     """A box with discs in it, in metres; balls when there are more than two axes.
 
     Parameters
@@ -60,16 +60,6 @@ class DiscWorld:
         return int(np.isfinite(self._discs[:, -1]).sum())
 
     @property
-    def dimension(self) -> int:
-        """Number of coordinates of a point."""
-        return len(self._bounds)
-
-    @property
-    def bounds(self) -> NDArray[np.float64]:
-        """Lowest and highest coordinate of each axis, (d, 2), metres."""
-        return self._bounds
-
-    @property
     def revision(self) -> int:
         """A number that grows with each change."""
         return self._revision
@@ -114,9 +104,8 @@ class DiscWorld:
         speed = np.zeros(self.dimension) if velocity is None else velocity
         speed = check_point("velocity", speed, self.dimension)
         with self._lock:
-            k = len(self._discs)
-            self._velocity = np.vstack((self._velocity, speed))
-            self._discs = np.vstack((self._discs, np.full_like(row, np.nan)))
+            k = self._reserve(1)
+            self._velocity[k] = speed
             self._record(np.array([k]), row[np.newaxis])
         return k
 
@@ -181,14 +170,7 @@ class DiscWorld:
             if self._snapshot is None:
                 discs = self._discs[np.isfinite(self._discs[:, -1])]
                 discs[:, -1] += self._robot_radius
-                self._snapshot = WorldArrays(
-                    kind=DISCS,
-                    bounds=self._bounds.copy(),
-                    discs=np.ascontiguousarray(discs),
-                    clearance=np.empty((0, 0), np.float32),
-                    blocked=np.empty((0, 0), np.uint8),
-                    frame=np.zeros(4),
-                )
+                self._snapshot = arrays_without_grid(DISCS, self._bounds, discs)
             return self._snapshot
 
     def changes_since(self, revision: int) -> WorldChanges:
@@ -219,34 +201,12 @@ class DiscWorld:
             freed_boxes=np.empty((0, self.dimension, 2)),
         )
 
-    def is_free(self, points: ArrayLike) -> NDArray[np.bool_]:
-        """Tell which of the (k, d) points are within bounds and outside all discs.
-
-        Raises
-        ------
-        ValueError
-            If ``points`` are not finite or of another dimension.
-        """
-        array = check_points("points", points, self.dimension)
-        out = np.empty(len(array), np.bool_)
-        points_are_free(self.arrays(), array, out)
-        return out
-
-    def is_motion_free(self, starts: ArrayLike, ends: ArrayLike) -> NDArray[np.bool_]:
-        """Tell which straight motions between the (k, d) ``starts`` and ``ends`` are free.
-
-        Raises
-        ------
-        ValueError
-            If coordinates are not finite, of another dimension, or their numbers differ.
-        """
-        p = check_points("starts", starts, self.dimension)
-        q = check_points("ends", ends, self.dimension)
-        if len(p) != len(q):
-            raise ValueError(f"ends must be as many as starts={len(p)}, got {len(q)}.")
-        out = np.empty(len(p), np.bool_)
-        motions_are_free(self.arrays(), p, q, out)
-        return out
+    def _reserve(self, count: int) -> int:
+        """Make room for ``count`` more discs, not yet present; return the first one's id."""
+        first = len(self._discs)
+        self._velocity = np.vstack((self._velocity, np.zeros((count, self.dimension))))
+        self._discs = np.vstack((self._discs, np.full((count, self.dimension + 1), np.nan)))
+        return first
 
     def _present(self, disc: int) -> int:
         k = int(disc)

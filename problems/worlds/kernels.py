@@ -7,7 +7,8 @@ world's bounds is never free.
 from graphs._jit import kernel
 from problems.worlds._disc_kernels import discs_motion_is_free, discs_point_is_free
 from problems.worlds._grid_kernels import grid_motion_is_free, grid_point_is_free
-from problems.worlds.arrays import DISCS, GRID
+from problems.worlds._shape_kernels import shapes_motion_is_free
+from problems.worlds.arrays import DISCS, GRID, SHAPES
 
 
 @kernel
@@ -20,6 +21,16 @@ def point_in_bounds(bounds, p):
 
 
 @kernel
+def _mixture_is_free(arrays, p, q):
+    """Tell whether the motion ``p`` to ``q`` (d,) hits nothing of any kind."""
+    if not discs_motion_is_free(arrays.discs, p, q):
+        return False
+    if not shapes_motion_is_free(arrays.shapes, p, q):
+        return False
+    return arrays.blocked.size == 0 or grid_motion_is_free(arrays, p, q)
+
+
+@kernel
 def point_is_free(arrays, p):
     """Tell whether the configuration ``p`` (d,) is within bounds and hits nothing."""
     if not point_in_bounds(arrays.bounds, p):
@@ -28,6 +39,8 @@ def point_is_free(arrays, p):
         return discs_point_is_free(arrays.discs, p)
     if arrays.kind == GRID:
         return grid_point_is_free(arrays, p)
+    if arrays.kind == SHAPES:
+        return _mixture_is_free(arrays, p, p)
     return False
 
 
@@ -40,6 +53,8 @@ def motion_is_free(arrays, p, q):
         return discs_motion_is_free(arrays.discs, p, q)
     if arrays.kind == GRID:
         return grid_motion_is_free(arrays, p, q)
+    if arrays.kind == SHAPES:
+        return _mixture_is_free(arrays, p, q)
     return False
 
 
