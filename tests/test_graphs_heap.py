@@ -83,6 +83,7 @@ def test_remove_moves_the_filling_vertex_up_where_its_branch_had_larger_keys():
     heap = make_heap(N)
     for v, key in enumerate([0, 10, 1, 1, 1, 11, 12, 13, 14, 2]):  # the last sits below vertex 2
         heap_push(heap, v, float(key))
-    heap_remove(heap, 5)  # vertex 9 (key 2) now stands below vertex 1 (key 10)
+    heap_remove(heap, 5)  # vertex 9 (key 2) must not stay below vertex 1 (key 10)
+    assert_in_order(heap, {v: heap.key[v] for v in (0, 1, 2, 3, 4, 6, 7, 8, 9)})
     assert heap_pop(heap) == 0
     assert [heap.key[heap_pop(heap)] for _ in range(8)] == [1, 1, 1, 2, 10, 12, 13, 14]
