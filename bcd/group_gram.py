@@ -1,0 +1,289 @@
+"""Least squares with group penalties on a small Gram matrix, solved to the last bits.
+
+Minimise ``1/2 x'Gx - q'x + sum_j l1_j |x_j| + sum_g weight_g ||x_g||``, over ``x >= 0`` if asked.
+Three steps take turns. Block updates (exact where only the group norm is at work) are cheap. While
+the set of nonzero coordinates still changes, a proximal point step lets many groups in and out at
+once; it is solved by Newton's method on its dual, which is smooth where the primal is not. Once
+the set stays, the primal is smooth too, and Newton steps with the norm's own curvature converge
+quadratically (Nutini, Laradji & Schmidt, 2022, sections 2.5 and 6: Newton updates of blocks and
+active-set identification; Zhang, Zhang, Sun & Toh, 2020: semismooth Newton for the sparse group
+Lasso's dual).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lapack
+
+from bcd._group_kernels import (
+    crosses_zero,
+    dual_newton_system,
+    dual_norms,
+    move_support,
+    newton_system,
+    penalty_of_groups,
+    proximal_point,
+    sweep_groups,
+)
+
+SWEEPS = 5  # between other steps
+MAX_ROUNDS = 200
+MAX_NEWTON = 30  # in one proximal step or one polish
+FIRST_SIGMA, SIGMA_GROWS = 10.0, 10.0  # proximal steps, in units of one over the curvature
+PROXIMAL_SHARE = 0.1  # a proximal problem is solved to this share of the step that it makes
+NOISE = 1e-26  # squared, relative
+SUFFICIENT = 1e-4  # of the decrease that the slope promises
+RIDGE = 1e-13  # relative; only where the support's columns are linearly dependent
+
+
+class GroupGramProblem:
+    """The small problem, growing by whole groups while its working set grows.
+
+    Attributes
+    ----------
+    G : ndarray of shape (capacity, capacity), float64
+        The leading ``size`` x ``size`` part is in use; ``l2`` is added to its diagonal.
+    q, h, x, l1 : ndarray of shape (capacity,), float64
+        Linear term, negative gradient ``q - G x``, solution, l1 penalty of each coordinate.
+    group_ptr, weight : ndarray
+        Where each group starts, and its factor of the norm.
+    squares : float
+        ``b'b``, so that objectives and gaps are those of ``1/2 ||b - A x||^2``.
+    """
+
+    def __init__(self, squares: float, l2: float, positive: bool, capacity: int = 64):
+        self.squares, self.l2, self.positive, self.size = squares, l2, positive, 0
+        self.G = np.zeros((capacity, capacity))
+        self.q, self.h, self.x, self.l1 = (np.zeros(capacity) for _ in range(4))
+        self.group_of = np.zeros(capacity, dtype=np.int64)
+        self.eigenvalues = np.zeros(capacity)
+        self.group_ptr, self.basis_ptr = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
+        self.weight, self.basis = np.empty(0), np.empty(0)
+        self.plain = not positive
+        self.sigma, self.n_newton = FIRST_SIGMA, 0
+
+    def grow(self, old_new, new_new, q, l1, x, weight, ptr) -> None:
+        """Append groups.
+
+        Parameters
+        ----------
+        old_new : ndarray of shape (size, k)
+        new_new : ndarray of shape (k, k)
+        q, l1, x : ndarray of shape (k,)
+        weight : ndarray of shape (n_new_groups,)
+        ptr : ndarray of shape (n_new_groups + 1,)
+        """
+        size, grown, n_old = self.size, self.size + len(q), len(self.weight)
+        if grown > len(self.q):
+            self._enlarge(max(grown, 2 * len(self.q)))
+        self.G[:size, size:grown] = old_new
+        self.G[size:grown, :size] = old_new.T
+        self.G[size:grown, size:grown] = new_new
+        self.G[range(size, grown), range(size, grown)] += self.l2
+        self.q[size:grown], self.l1[size:grown], self.x[size:grown] = q, l1, x
+        self.group_of[size:grown] = n_old + np.repeat(np.arange(len(weight)), np.diff(ptr))
+        self.weight = np.concatenate([self.weight, weight])
+        self.group_ptr = np.concatenate([self.group_ptr, size + ptr[1:]])
+        self.plain = self.plain and not l1.any()
+        self.size = grown
+        self._decompose(n_old)
+        self.refresh()
+
+    def _enlarge(self, capacity: int) -> None:
+        k = self.size
+        G = np.zeros((capacity, capacity))
+        G[:k, :k] = self.G[:k, :k]
+        self.G = G
+        for name in ("q", "h", "x", "l1", "eigenvalues", "group_of"):
+            old = getattr(self, name)
+            new = np.zeros(capacity, dtype=old.dtype)
+            new[:k] = old[:k]
+            setattr(self, name, new)
+
+    def _decompose(self, first: int) -> None:
+        bases = [self.basis]
+        ends = self.group_ptr[first:]
+        for a, b in zip(ends[:-1], ends[1:], strict=True):
+            values, vectors = np.linalg.eigh(self.G[a:b, a:b])
+            self.eigenvalues[a:b] = np.maximum(values, 0.0)
+            bases.append(vectors.ravel())
+        self.basis = np.concatenate(bases)
+        self.basis_ptr = np.concatenate([[0], np.cumsum(np.diff(self.group_ptr) ** 2)])
+
+    def refresh(self) -> None:
+        """Compute ``h`` anew, free of the rounding errors that updates pile up."""
+        k = self.size
+        support = np.flatnonzero(self.x[:k])
+        self.h[:k] = self.q[:k] - self.G[:k, support] @ self.x[support]
+
+    def gap(self) -> float:
+        """Return the duality gap of the small problem at ``x``."""
+        k = self.size
+        h, x = self.h[:k], self.x[:k]
+        inner = self.squares - self.q[:k] @ x  # b'r
+        squares = max(inner - h @ x, 0.0)  # r'r, with the ridge's part
+        penalty = penalty_of_groups(x, self.l1[:k], self.weight, self.group_ptr)
+        norms = np.empty(len(self.weight))
+        dual_norms(h, self.l1[:k], self.weight, self.group_ptr, self.positive, norms)
+        worst = norms.max(initial=0.0)
+        best = max(inner / squares, 0.0) if squares > 0.0 else 0.0
+        scale = best if best * worst <= 1.0 else 1.0 / worst
+        return 0.5 * squares + penalty - scale * inner + 0.5 * scale**2 * squares
+
+    def solve(self, tol: float) -> float:
+        """Descend until the small problem's duality gap is at most ``tol``, and return it.
+
+        It may stay above ``tol`` where rounding forbids better.
+        """
+        k = self.size
+        best, stalled = np.inf, 0
+        for _ in range(MAX_ROUNDS):
+            self._sweep()
+            reached = self.gap()
+            if reached <= tol:
+                break
+            before = reached
+            reached = self._polish(tol)
+            if reached == before and reached > tol:
+                self._proximal_step()
+                reached = self.gap()
+            # once neither kind of step helps, only rounding is left
+            stalled = stalled + 1 if reached > 0.5 * best else 0
+            best = min(best, reached)
+            if reached <= tol or stalled >= 2:
+                break
+        return reached
+
+    def _sweep(self) -> None:
+        k = self.size
+        sweep_groups(
+            self.G,
+            self.h[:k],
+            self.x[:k],
+            self.l1[:k],
+            self.weight,
+            self.group_ptr,
+            self.basis,
+            self.basis_ptr,
+            self.eigenvalues,
+            self.plain,
+            self.positive,
+            SWEEPS,
+        )
+
+    def _polish(self, tol: float) -> float:
+        """Take Newton steps on the support while they converge; return the gap reached."""
+        k = self.size
+        h, x, l1 = self.h[:k], self.x[:k], self.l1[:k]
+        reached = self.gap()
+        for _ in range(MAX_NEWTON):
+            support = np.flatnonzero(x)
+            s = len(support)
+            if reached <= tol or s == 0:
+                break
+            matrix, rhs = np.empty((s, s)), np.empty(s)
+            newton_system(self.G, h, x, l1, self.weight, self.group_of, support, matrix, rhs)
+            self.n_newton += 1
+            step = solve_definite(matrix, rhs)
+            if crosses_zero(x, l1, self.group_of, self.positive, support, step):
+                break
+            if self._change(support, step) > 0.0:
+                break
+            move_support(self.G, h, x, support, step)
+            before, reached = reached, self.gap()
+            if reached > 0.5 * before:
+                self.refresh()
+                break
+        return reached
+
+    def _objective(self) -> float:
+        k = self.size
+        x = self.x[:k]
+        penalty = penalty_of_groups(x, self.l1[:k], self.weight, self.group_ptr)
+        return 0.5 * (self.squares - (self.q[:k] + self.h[:k]) @ x) + penalty
+
+    def _change(self, support: NDArray, step: NDArray) -> float:
+        """Objective at ``x + step`` minus that at ``x``."""
+        k = self.size
+        moved = self.x[:k].copy()
+        moved[support] += step
+        before, after = (
+            penalty_of_groups(point, self.l1[:k], self.weight, self.group_ptr)
+            for point in (self.x[:k], moved)
+        )
+        curvature = step @ (self.G[np.ix_(support, support)] @ step)
+        return 0.5 * curvature - self.h[support] @ step + after - before
+
+    def _proximal_step(self) -> None:
+        """Move to about the minimum of the objective plus ``sum_g ||x_g - now_g||^2 / 2 sigma_g``.
+
+        The dual variable is ``b - A v``; its Newton steps are taken in ``v``.
+        """
+        k = self.size
+        G, q, center = self.G[:k, :k], self.q[:k], self.x[:k].copy()
+        sizes = np.diff(self.group_ptr)
+        curvature = np.add.reduceat(G.diagonal(), self.group_ptr[:-1]) / sizes
+        sigma = self.sigma / np.where(curvature > 0.0, curvature, 1.0)
+        penalty = (sigma, self.l1[:k], self.weight, self.group_ptr, self.positive)
+        v, h = center.copy(), self.h[:k].copy()
+        x, norms = np.empty(k), np.empty(len(self.weight))
+        for n_newton in range(MAX_NEWTON):  # noqa: B007
+            envelope = proximal_point(center, h, *penalty, x, norms)
+            # the dual's gradient is A (x - v)
+            left = x - v
+            residual = left @ (G @ left)
+            moved = (x - center) ** 2 @ np.repeat(1.0 / sigma, sizes)
+            if residual <= max(PROXIMAL_SHARE**2 * moved, NOISE * self.squares):
+                break
+            support = np.flatnonzero(x)
+            s = len(support)
+            step = -v
+            if s:
+                matrix, rhs = np.empty((s, s)), np.empty(s)
+                dual_newton_system(
+                    G, h, q, x, sigma, norms, self.weight, self.group_of, support, matrix, rhs
+                )
+                self.n_newton += 1
+                step[support] += solve_definite(matrix, rhs)
+            change = G @ step
+            slope = change @ (v - x)
+            value = 0.5 * v @ (q - h) + envelope
+            t = 1.0
+            while t > 1e-6:
+                trial, trial_h = v + t * step, h - t * change
+                envelope = proximal_point(center, trial_h, *penalty, x, norms)
+                if 0.5 * trial @ (q - trial_h) + envelope <= value + SUFFICIENT * t * slope:
+                    break
+                t *= 0.5
+            else:
+                break  # only rounding is left
+            v, h = trial, trial_h
+        before = self._objective()
+        self.x[:k] = x
+        self.refresh()
+        if self._objective() > before:  # a step so long that rounding took over
+            self.x[:k] = center
+            self.refresh()
+            self.sigma = FIRST_SIGMA
+        elif n_newton <= MAX_NEWTON // 3:
+            self.sigma *= SIGMA_GROWS
+
+
+def solve_definite(matrix: NDArray, rhs: NDArray) -> NDArray:
+    """Solve with a symmetric matrix that should be positive definite, by Cholesky.
+
+    The diagonal is scaled to one first, so that features of any scale meet the same threshold.
+    Where the matrix is singular to working precision (repeated or dependent columns), a ridge as
+    small as will do is added: the step is then one of the proximal point method and descends still.
+    """
+    scale = 1.0 / np.sqrt(matrix.diagonal())
+    scaled = matrix * scale * scale[:, None]
+    ridge = 0.0
+    while ridge < 1.0:
+        scaled[np.diag_indices_from(scaled)] = 1.0 + ridge
+        factor, info = lapack.dpotrf(scaled, lower=0, clean=0, overwrite_a=0)
+        if info == 0 and factor.diagonal().min() ** 2 > 0.1 * max(ridge, RIDGE):
+            return scale * lapack.dpotrs(factor, scale * rhs, lower=0)[0]
+        ridge = max(RIDGE * len(rhs), 10.0 * ridge)
+    return scale**2 * rhs

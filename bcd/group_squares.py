@@ -1,0 +1,112 @@
+"""Least squares with group penalties: the books between the data and the small Gram problem."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bcd._group_kernels import excess_norms
+from bcd.design import Design, nonzero_columns, project_out
+from bcd.group_duality import certify_groups, groups_that_may_be_active
+from bcd.group_gram import GroupGramProblem
+from bcd.group_loop import Look
+from bcd.group_structure import Groups
+
+
+class SquaredGroups:
+    """``1/2 ||b - A x||^2 + sum_j l1_j |x_j| + sum_g weight_g ||x_g||`` for the group loop.
+
+    Parameters
+    ----------
+    design : Design
+        ``A``, of shape (n_samples, n_features).
+    target : ndarray of shape (n_samples,)
+        ``b``; its part along ``design.u`` does not count.
+    groups : Groups
+    l1 : ndarray of shape (n_features,)
+        Not negative, in the features' own order.
+    weight : ndarray of shape (n_groups,)
+        Not negative; no group may have neither ``weight`` nor ``l1``.
+    positive : bool, default=False
+    x0 : ndarray of shape (n_features,), default=None
+    """
+
+    def __init__(self, design: Design, target, groups: Groups, l1, weight, *, positive, x0=None):
+        self.design, self.groups, self.positive = design, groups, positive
+        self.b = project_out(design.u, target)
+        self.sizes = groups.sizes
+        self.l1, self.weight = np.ascontiguousarray(l1[groups.members]), weight
+        self.x = np.zeros(len(groups.members))  # in the order of groups.members
+        usable = np.zeros(len(self.x), dtype=np.bool_)
+        usable[nonzero_columns(design)] = True
+        usable = usable[groups.members]
+        if x0 is not None:
+            start = np.where(usable, x0[groups.members], 0.0)
+            self.x[:] = np.maximum(start, 0.0) if positive else start
+        squares = np.where(usable, design.squares[groups.members], 0.0)
+        self.squares = np.add.reduceat(squares, groups.ptr[:-1])
+        self.everything = np.flatnonzero(self.squares > 0.0)
+        self.gram = GroupGramProblem(float(self.b @ self.b), 0.0, positive)
+        self.block = np.empty(0, dtype=np.int64)  # places in groups.members
+
+    def residual(self) -> NDArray[np.float64]:
+        """Return ``b - A x``, computed anew."""
+        support = np.flatnonzero(self.x)
+        if len(support) == 0:
+            return self.b
+        product = self.design.product(self.groups.members[support], self.x[support])
+        return project_out(self.design.u, self.b - product)
+
+    def look(self, candidates: NDArray[np.int64]) -> Look:
+        """Certify the present solution; all groups but the candidates must be zero for good."""
+        places, ptr = self.groups.places(candidates)
+        l1, weight = self.l1[places], self.weight[candidates]
+        r = self.residual()
+        c = self.design.correlate(r, self.groups.members[places])
+        x = self.x[places]
+        certificate = certify_groups(self.b, r, c, x, l1, weight, ptr, 0.0, self.positive)
+        excess = np.empty(len(candidates))
+        excess_norms(c, l1, ptr, self.positive, excess)
+        squares = self.squares[candidates]
+        gain = np.maximum(excess - weight, 0.0) ** 2 / (2.0 * squares)
+        alive = groups_that_may_be_active(
+            certificate.scale * c,
+            np.sqrt(2.0 * certificate.gap),
+            l1,
+            weight,
+            ptr,
+            np.sqrt(squares),
+            self.positive,
+        )
+        return Look(certificate.objective, certificate.gap, gain, alive)
+
+    def active(self) -> NDArray[np.int64]:
+        """Return the groups that are not zero, ascending."""
+        support = np.flatnonzero(self.x)
+        return np.unique(np.searchsorted(self.groups.ptr, support, side="right") - 1)
+
+    def admit(self, chosen: NDArray[np.int64]) -> None:
+        """Add groups to the working set."""
+        places, ptr = self.groups.places(chosen)
+        old, new = self.groups.members[self.block], self.groups.members[places]
+        self.gram.grow(
+            self.design.gram(old, new),
+            self.design.gram(new, new),
+            self.design.correlate(self.b, new),
+            self.l1[places],
+            self.x[places],
+            self.weight[chosen],
+            ptr,
+        )
+        self.block = np.concatenate([self.block, places])
+
+    def solve(self, tol: float) -> None:
+        """Solve on the working set until its own duality gap is at most ``tol``."""
+        self.gram.solve(tol)
+        self.x[self.block] = self.gram.x[: self.gram.size]
+
+    def solution(self) -> NDArray[np.float64]:
+        """Return the present solution in the caller's order."""
+        x = np.empty(len(self.x))
+        x[self.groups.members] = self.x
+        return x

@@ -1,0 +1,138 @@
+"""Which feature belongs to which group, and what each group costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """A partition of the features.
+
+    Attributes
+    ----------
+    members : ndarray of shape (n_features,), int32
+        The features, group after group.
+    ptr : ndarray of shape (n_groups + 1,), int64
+        ``members[ptr[g]:ptr[g + 1]]`` is group g.
+    """
+
+    members: NDArray[np.int32]
+    ptr: NDArray[np.int64]
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """Features in each group."""
+        return np.diff(self.ptr)
+
+    def __len__(self) -> int:
+        return len(self.ptr) - 1
+
+    def places(self, chosen: NDArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the places in ``members`` that the chosen groups take, and their own pointers."""
+        sizes = self.sizes[chosen]
+        ptr = np.concatenate([[0], np.cumsum(sizes)])
+        within = np.arange(ptr[-1]) - np.repeat(ptr[:-1], sizes)
+        return np.repeat(self.ptr[:-1][chosen], sizes) + within, ptr
+
+
+def read_groups(groups, n_features: int) -> Groups:
+    """Read the ``groups`` argument of the estimators.
+
+    Parameters
+    ----------
+    groups : int, list of int or list of lists of int
+        The size of contiguous groups, which must divide ``n_features``; the sizes of contiguous
+        groups; or the features of each group, which must be a partition.
+    n_features : int
+
+    Raises
+    ------
+    TypeError
+        If ``groups`` is none of the three.
+    ValueError
+        If the groups miss a feature, repeat one, are empty or out of range.
+    """
+    if isinstance(groups, bool | np.bool_) or isinstance(groups, str):
+        raise TypeError(f"groups must be an int or a list, got {groups!r}.")
+    if isinstance(groups, int | np.integer):
+        if groups < 1 or n_features % groups:
+            raise ValueError(
+                f"groups must be a size that divides n_features={n_features}, got {groups}."
+            )
+        return _contiguous(np.full(n_features // int(groups), int(groups)), n_features)
+    if not isinstance(groups, Sequence | np.ndarray):
+        raise TypeError(f"groups must be an int or a list, got {groups!r}.")
+    if len(groups) == 0:
+        raise ValueError("groups must hold at least one group, got none.")
+    if all(isinstance(size, int | np.integer) for size in groups):
+        sizes = np.asarray(groups, dtype=np.int64)
+        if (sizes < 1).any():
+            g = int(np.flatnonzero(sizes < 1)[0])
+            raise ValueError(f"groups must have sizes of at least 1, got {sizes[g]} at group {g}.")
+        return _contiguous(sizes, n_features)
+    return _partition(groups, n_features)
+
+
+def _contiguous(sizes: NDArray[np.int64], n_features: int) -> Groups:
+    if sizes.sum() != n_features:
+        raise ValueError(
+            f"groups must have sizes that add up to n_features={n_features}, got {sizes.sum()}."
+        )
+    return Groups(np.arange(n_features, dtype=np.int32), np.concatenate([[0], np.cumsum(sizes)]))
+
+
+def _partition(groups, n_features: int) -> Groups:
+    parts = []
+    for g, group in enumerate(groups):
+        part = np.asarray(group)
+        if part.ndim != 1 or part.dtype.kind not in "iu" or len(part) == 0:
+            raise TypeError(
+                f"groups must be lists of feature indices, at least one each, got {group!r} "
+                f"at group {g}."
+            )
+        if part.min() < 0 or part.max() >= n_features:
+            raise ValueError(
+                f"groups must hold features from 0 to {n_features - 1}, got {part.min()} to "
+                f"{part.max()} at group {g}."
+            )
+        parts.append(part)
+    members = np.concatenate(parts)
+    counts = np.bincount(members, minlength=n_features)
+    if (counts > 1).any():
+        j = int(np.flatnonzero(counts > 1)[0])
+        raise ValueError(f"groups must not overlap, got feature {j} in {counts[j]} places.")
+    if (counts == 0).any():
+        j = int(np.flatnonzero(counts == 0)[0])
+        raise ValueError(f"groups must cover every feature, got feature {j} in none.")
+    sizes = np.array([len(part) for part in parts])
+    return Groups(members.astype(np.int32), np.concatenate([[0], np.cumsum(sizes)]))
+
+
+def read_group_weights(weights, groups: Groups) -> NDArray[np.float64]:
+    """Return one factor a group, the square root of its size where ``weights`` is None.
+
+    Raises
+    ------
+    ValueError
+        If there is not one weight a group, one is negative or not finite, or all are zero.
+    """
+    if weights is None:
+        return np.sqrt(groups.sizes.astype(np.float64))
+    factors = np.asarray(weights, dtype=np.float64)
+    if factors.shape != (len(groups),):
+        raise ValueError(
+            f"weights must be one a group, of shape ({len(groups)},), got {factors.shape}."
+        )
+    if not np.isfinite(factors).all() or (factors < 0).any():
+        g = int(np.flatnonzero(~(factors >= 0) | ~np.isfinite(factors))[0])
+        raise ValueError(
+            f"weights must be finite and not negative, got {factors[g]} at group {g}."
+        )
+    if not factors.any():
+        raise ValueError("weights must not be all zero; leave the penalty out instead.")
+    return factors
