@@ -2,14 +2,17 @@
 
 from bcd.complexity import ActiveSetComplexity, active_set_complexity
 from bcd.engine import minimize
+from bcd.estimators.group import GroupLasso, SparseGroupLasso
 from bcd.estimators.lasso import ElasticNet, Lasso
 from bcd.result import Result, Status
 
 __all__ = [
     "ActiveSetComplexity",
     "ElasticNet",
+    "GroupLasso",
     "Lasso",
     "Result",
+    "SparseGroupLasso",
     "Status",
     "active_set_complexity",
     "minimize",

@@ -40,6 +40,8 @@ def correlate_rows(matrix, r, columns, out):
     out[:] = 0.0
     n = matrix.shape[0]
     whole = len(columns) == matrix.shape[1]
+    for k in range(len(columns)):
+        whole = whole and columns[k] == k
     for i in range(n):
         weight = r[i]
         if weight == 0.0:

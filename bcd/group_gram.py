@@ -12,6 +12,8 @@ Lasso's dual).
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
@@ -32,6 +34,7 @@ MAX_ROUNDS = 200
 MAX_NEWTON = 30  # in one proximal step or one polish
 FIRST_SIGMA, SIGMA_GROWS = 10.0, 10.0  # proximal steps, in units of one over the curvature
 PROXIMAL_SHARE = 0.1  # a proximal problem is solved to this share of the step that it makes
+ROUNDING = 1e-14  # relative to the objective at zero
 NOISE = 1e-26  # squared, relative
 SUFFICIENT = 1e-4  # of the decrease that the slope promises
 RIDGE = 1e-13  # relative; only where the support's columns are linearly dependent
@@ -104,7 +107,7 @@ class GroupGramProblem:
     def _decompose(self, first: int) -> None:
         bases = [self.basis]
         ends = self.group_ptr[first:]
-        for a, b in zip(ends[:-1], ends[1:], strict=True):
+        for a, b in itertools.pairwise(ends):
             values, vectors = np.linalg.eigh(self.G[a:b, a:b])
             self.eigenvalues[a:b] = np.maximum(values, 0.0)
             bases.append(vectors.ravel())
@@ -136,8 +139,7 @@ class GroupGramProblem:
 
         It may stay above ``tol`` where rounding forbids better.
         """
-        k = self.size
-        best, stalled = np.inf, 0
+        best, objective, stalled = np.inf, np.inf, 0
         for _ in range(MAX_ROUNDS):
             self._sweep()
             reached = self.gap()
@@ -149,7 +151,9 @@ class GroupGramProblem:
                 self._proximal_step()
                 reached = self.gap()
             # once neither kind of step helps, only rounding is left
-            stalled = stalled + 1 if reached > 0.5 * best else 0
+            before, objective = objective, self._objective()
+            helps = reached <= 0.5 * best or objective < before - ROUNDING * self.squares
+            stalled = 0 if helps else stalled + 1
             best = min(best, reached)
             if reached <= tol or stalled >= 2:
                 break

@@ -113,7 +113,7 @@ def run_group_loop(
             status = Status.MAX_ITER
         elif elapsed >= time_limit:
             status = Status.TIME_LIMIT
-        elif exhausted and look.gap > 0.5 * best:
+        elif exhausted and look.gap > 0.5 * best and not _violated(look, inside[candidates]):
             status = Status.STALLED
         if callback is not None and n_iter:
             progress = Progress(n_iter, look.objective, look.gap, problem.solution())
@@ -155,6 +155,10 @@ def run_group_loop(
         gap_kind="duality",
         extra={"gap": gaps},
     )
+
+
+def _violated(look: Look, inside: NDArray[np.bool_]) -> bool:
+    return bool((look.gain[~inside] > 0.0).any())
 
 
 def _greedy_groups(candidates, gain, inside, sizes, room: int) -> NDArray[np.int64]:

@@ -119,7 +119,7 @@ def read_group_weights(weights, groups: Groups) -> NDArray[np.float64]:
     Raises
     ------
     ValueError
-        If there is not one weight a group, one is negative or not finite, or all are zero.
+        If there is not one weight a group, or one is not finite and above zero.
     """
     if weights is None:
         return np.sqrt(groups.sizes.astype(np.float64))
@@ -128,11 +128,7 @@ def read_group_weights(weights, groups: Groups) -> NDArray[np.float64]:
         raise ValueError(
             f"weights must be one a group, of shape ({len(groups)},), got {factors.shape}."
         )
-    if not np.isfinite(factors).all() or (factors < 0).any():
-        g = int(np.flatnonzero(~(factors >= 0) | ~np.isfinite(factors))[0])
-        raise ValueError(
-            f"weights must be finite and not negative, got {factors[g]} at group {g}."
-        )
-    if not factors.any():
-        raise ValueError("weights must not be all zero; leave the penalty out instead.")
+    if not np.isfinite(factors).all() or (factors <= 0).any():
+        g = int(np.flatnonzero(~(factors > 0) | ~np.isfinite(factors))[0])
+        raise ValueError(f"weights must be finite and above zero, got {factors[g]} at group {g}.")
     return factors

@@ -46,3 +46,52 @@ def lasso_gap(X, y, coef, alpha, l1_ratio=1.0, centered=False, positive=False):
         fenchel = l1 * np.abs(coef) + 0.5 * l2 * coef**2 + excess**2 / (2.0 * l2)
         gap = min(gap, fenchel.sum() - coef @ (X.T @ residual))
     return primal / n_samples, gap / n_samples
+
+
+def group_gap(X, y, coef, alpha, l1_ratio, groups, factors, centered=False, positive=False):
+    """Objective and duality gap of the (sparse) group Lasso, both in units of the mean loss.
+
+    ``1 / (2 n) ||y - X w - c||^2 + alpha l1_ratio ||w||_1
+    + alpha (1 - l1_ratio) sum_g factors_g ||w_g||``. The dual point is the residual, scaled by the
+    multiple that bounds best among those a bisection proves feasible.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse array} of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples,)
+    coef : ndarray of shape (n_features,)
+    alpha, l1_ratio : float
+    groups : list of lists of int
+    factors : ndarray of shape (n_groups,)
+    centered, positive : bool
+
+    Returns
+    -------
+    objective, gap : float
+    """
+    n_samples = len(y)
+    target = y - y.mean() if centered else y
+    fitted = X @ coef
+    residual = target - (fitted - fitted.mean() if centered else fitted)
+    correlation = X.T @ residual
+    l1 = n_samples * alpha * l1_ratio
+    norms = np.array([np.linalg.norm(coef[group]) for group in groups])
+    weights = n_samples * alpha * (1.0 - l1_ratio) * np.asarray(factors)
+    squares = residual @ residual
+    objective = 0.5 * squares + l1 * np.abs(coef).sum() + weights @ norms
+
+    def feasible(scale):
+        size = scale * correlation if positive else np.abs(scale * correlation)
+        soft = np.maximum(size - l1, 0.0)
+        excess = np.array([np.linalg.norm(soft[group]) for group in groups])
+        return (excess <= weights).all()
+
+    low, high = 0.0, max((residual @ target) / max(squares, np.finfo(float).tiny), 0.0)
+    if feasible(high):
+        low = high
+    else:
+        for _ in range(60):
+            middle = 0.5 * (low + high)
+            low, high = (middle, high) if feasible(middle) else (low, middle)
+    gap = objective - low * (residual @ target) + 0.5 * low**2 * squares
+    return objective / n_samples, gap / n_samples
