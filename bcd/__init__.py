@@ -4,6 +4,7 @@ from bcd.complexity import ActiveSetComplexity, active_set_complexity
 from bcd.engine import minimize
 from bcd.estimators.group import GroupLasso, SparseGroupLasso
 from bcd.estimators.lasso import ElasticNet, Lasso
+from bcd.estimators.multitask import MultiTaskElasticNet, MultiTaskLasso
 from bcd.result import Result, Status
 
 __all__ = [
@@ -11,6 +12,8 @@ __all__ = [
     "ElasticNet",
     "GroupLasso",
     "Lasso",
+    "MultiTaskElasticNet",
+    "MultiTaskLasso",
     "Result",
     "SparseGroupLasso",
     "Status",

@@ -7,7 +7,7 @@ whole matrix. Residuals are kept orthogonal to ``u``, so ``A' r`` needs no centr
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import scipy.sparse as sp
@@ -31,6 +31,7 @@ Columns = NDArray[np.int32]
 class Design(Protocol):
     """What a working-set solver asks of a matrix of shape (n_samples, n_features)."""
 
+    matrix: Any  # as given, times the square roots of sample weights; neither copied nor centred
     shape: tuple[int, int]
     means: Vector  # (n_features,) u'a_j / u'u, zeros without an intercept
     squares: Vector  # (n_features,) squared length of each centred column

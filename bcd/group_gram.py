@@ -124,13 +124,13 @@ class GroupGramProblem:
         """Return the duality gap of the small problem at ``x``."""
         k = self.size
         h, x = self.h[:k], self.x[:k]
-        inner = self.squares - self.q[:k] @ x  # b'r
-        squares = max(inner - h @ x, 0.0)  # r'r, with the ridge's part
+        inner = self.squares - float(self.q[:k] @ x)  # b'r
+        squares = max(inner - float(h @ x), 0.0)  # r'r, with the ridge's part
         penalty = penalty_of_groups(x, self.l1[:k], self.weight, self.group_ptr)
         norms = np.empty(len(self.weight))
         dual_norms(h, self.l1[:k], self.weight, self.group_ptr, self.positive, norms)
-        worst = norms.max(initial=0.0)
-        best = max(inner / squares, 0.0) if squares > 0.0 else 0.0
+        worst = float(norms.max(initial=0.0))
+        best = max(float(inner / squares), 0.0) if squares > 0.0 else 0.0
         scale = best if best * worst <= 1.0 else 1.0 / worst
         return 0.5 * squares + penalty - scale * inner + 0.5 * scale**2 * squares
 
@@ -139,12 +139,13 @@ class GroupGramProblem:
 
         It may stay above ``tol`` where rounding forbids better.
         """
-        best, objective, stalled = np.inf, np.inf, 0
+        best, objective, stalled, converging = np.inf, np.inf, 0, False
         for _ in range(MAX_ROUNDS):
-            self._sweep()
-            reached = self.gap()
-            if reached <= tol:
-                break
+            if not converging:  # sweeps may undo the last digits that a step has found
+                self._sweep()
+                reached = self.gap()
+                if reached <= tol:
+                    break
             before = reached
             reached = self._polish(tol)
             if reached == before and reached > tol:
@@ -152,7 +153,8 @@ class GroupGramProblem:
                 reached = self.gap()
             # once neither kind of step helps, only rounding is left
             before, objective = objective, self._objective()
-            helps = reached <= 0.5 * best or objective < before - ROUNDING * self.squares
+            converging = reached <= 0.5 * best
+            helps = converging or objective < before - ROUNDING * self.squares
             stalled = 0 if helps else stalled + 1
             best = min(best, reached)
             if reached <= tol or stalled >= 2:
@@ -192,7 +194,7 @@ class GroupGramProblem:
             step = solve_definite(matrix, rhs)
             if crosses_zero(x, l1, self.group_of, self.positive, support, step):
                 break
-            if self._change(support, step) > 0.0:
+            if self._change(support, step) > 0.1 * ROUNDING * self.squares:
                 break
             move_support(self.G, h, x, support, step)
             before, reached = reached, self.gap()
@@ -236,8 +238,8 @@ class GroupGramProblem:
             envelope = proximal_point(center, h, *penalty, x, norms)
             # the dual's gradient is A (x - v)
             left = x - v
-            residual = left @ (G @ left)
-            moved = (x - center) ** 2 @ np.repeat(1.0 / sigma, sizes)
+            residual = float(left @ (G @ left))
+            moved = float((x - center) ** 2 @ np.repeat(1.0 / sigma, sizes))
             if residual <= max(PROXIMAL_SHARE**2 * moved, NOISE * self.squares):
                 break
             support = np.flatnonzero(x)
@@ -275,19 +277,31 @@ class GroupGramProblem:
 
 
 def solve_definite(matrix: NDArray, rhs: NDArray) -> NDArray:
-    """Solve with a symmetric matrix that should be positive definite, by Cholesky.
+    """Solve with a symmetric matrix that should be positive definite; see ``definite_factor``."""
+    scale, factor = definite_factor(matrix)
+    return scale * lapack.dpotrs(factor, scale * rhs, lower=0)[0]
+
+
+def definite_factor(matrix: NDArray) -> tuple[NDArray, NDArray]:
+    """Scale a symmetric matrix that should be positive definite, and factorise it by Cholesky.
 
     The diagonal is scaled to one first, so that features of any scale meet the same threshold.
     Where the matrix is singular to working precision (repeated or dependent columns), a ridge as
     small as will do is added: the step is then one of the proximal point method and descends still.
+
+    Returns
+    -------
+    scale : ndarray of shape (s,)
+    factor : ndarray of shape (s, s)
+        Upper, of ``scale[:, None] * matrix * scale``.
     """
-    scale = 1.0 / np.sqrt(matrix.diagonal())
+    scale = 1.0 / np.sqrt(np.maximum(matrix.diagonal(), np.finfo(np.float64).tiny))
     scaled = matrix * scale * scale[:, None]
     ridge = 0.0
     while ridge < 1.0:
         scaled[np.diag_indices_from(scaled)] = 1.0 + ridge
         factor, info = lapack.dpotrf(scaled, lower=0, clean=0, overwrite_a=0)
         if info == 0 and factor.diagonal().min() ** 2 > 0.1 * max(ridge, RIDGE):
-            return scale * lapack.dpotrs(factor, scale * rhs, lower=0)[0]
-        ridge = max(RIDGE * len(rhs), 10.0 * ridge)
-    return scale**2 * rhs
+            break
+        ridge = max(RIDGE * len(matrix), 10.0 * ridge)
+    return scale, factor

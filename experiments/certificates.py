@@ -95,3 +95,36 @@ def group_gap(X, y, coef, alpha, l1_ratio, groups, factors, centered=False, posi
             low, high = (middle, high) if feasible(middle) else (low, middle)
     gap = objective - low * (residual @ target) + 0.5 * low**2 * squares
     return objective / n_samples, gap / n_samples
+
+
+def multitask_gap(X, Y, W, alpha, l1_ratio=1.0, centered=False):
+    """Objective and duality gap of scikit-learn's multi-task elastic net, in its units.
+
+    ``1 / (2 n) ||Y - X W - c||^2 + alpha l1_ratio sum_j ||W_j||
+    + alpha (1 - l1_ratio) / 2 ||W||^2`` with W of shape (n_features, n_targets). The dual point is the residual, with that of the ridge,
+    scaled into the feasible set.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse array} of shape (n_samples, n_features)
+    Y : ndarray of shape (n_samples, n_targets)
+    W : ndarray of shape (n_features, n_targets)
+    alpha, l1_ratio : float
+    centered : bool
+
+    Returns
+    -------
+    objective, gap : float
+    """
+    n_samples = len(Y)
+    weight, l2 = n_samples * alpha * l1_ratio, n_samples * alpha * (1.0 - l1_ratio)
+    target = Y - Y.mean(axis=0) if centered else Y
+    fitted = X @ W
+    residual = target - (fitted - fitted.mean(axis=0) if centered else fitted)
+    dual = X.T @ residual - l2 * W
+    squares, inner = (residual**2).sum() + l2 * (W**2).sum(), (residual * target).sum()
+    largest = max(np.linalg.norm(dual, axis=1).max(), np.finfo(float).tiny)
+    scale = min(max(inner / max(squares, np.finfo(float).tiny), 0.0), weight / largest)
+    objective = 0.5 * squares + weight * np.linalg.norm(W, axis=1).sum()
+    gap = objective - scale * inner + 0.5 * scale**2 * squares
+    return objective / n_samples, gap / n_samples

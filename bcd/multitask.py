@@ -1,0 +1,113 @@
+"""Least squares with many targets that share their features, for the group loop.
+
+``1/2 ||B - A W||^2 + weight sum_j ||W_j||_2 + l2/2 ||W||^2`` over W of shape (n_features,
+n_targets); each row of W is a group.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from bcd.design import CHUNK, Design, nonzero_columns
+from bcd.group_loop import Look
+from bcd.multitask_gram import MultiTaskGramProblem, lengths
+
+
+class MultiTaskRows:
+    """The books between the data and the small Gram problem.
+
+    Parameters
+    ----------
+    design : Design
+    targets : ndarray of shape (n_samples, n_targets)
+        Their parts along ``design.u`` do not count.
+    weight : float
+        Above zero.
+    l2 : float, default=0.0
+    W0 : ndarray of shape (n_features, n_targets), default=None
+    """
+
+    def __init__(self, design: Design, targets, weight: float, l2: float = 0.0, W0=None):
+        self.design, self.weight, self.l2 = design, weight, l2
+        self.B = self._centered(targets)
+        n_features = design.shape[1]
+        self.W = np.zeros((n_features, targets.shape[1]))
+        self.sizes = np.full(n_features, 1)
+        self.everything = nonzero_columns(design).astype(np.int64)
+        if W0 is not None:
+            self.W[self.everything] = W0[self.everything]
+        squares = float(np.vdot(self.B, self.B))
+        self.gram = MultiTaskGramProblem(squares, targets.shape[1], weight, l2)
+        self.block = np.empty(0, dtype=np.int32)
+
+    def _centered(self, R: NDArray) -> NDArray:
+        u = self.design.u
+        return R - np.outer(u, u @ R / (u @ u)) if len(u) else R
+
+    def correlate(self, R: NDArray, columns: NDArray) -> NDArray[np.float64]:
+        """Return ``A[:, columns]' R``, a chunk of columns at a time."""
+        matrix = self.design.matrix
+        if sp.issparse(matrix):
+            part = matrix if len(columns) == matrix.shape[1] else matrix[:, columns]
+            return part.T @ R
+        out = np.empty((len(columns), R.shape[1]))
+        whole = len(columns) == matrix.shape[1]
+        for start in range(0, len(columns), CHUNK):
+            chosen = columns[start : start + CHUNK]
+            part = matrix[:, start : start + CHUNK] if whole else matrix[:, chosen]
+            out[start : start + CHUNK] = part.T.astype(np.float64, copy=False) @ R
+        return out
+
+    def residual(self) -> NDArray[np.float64]:
+        """Return ``B - A W``, computed anew."""
+        support = self.active()
+        product = np.zeros_like(self.B)
+        matrix = self.design.matrix
+        for start in range(0, len(support), CHUNK):
+            chosen = support[start : start + CHUNK]
+            product += matrix[:, chosen].astype(np.float64, copy=False) @ self.W[chosen]
+        return self._centered(self.B - product)
+
+    def look(self, candidates: NDArray[np.int64]) -> Look:
+        """Certify the present solution; all rows but the candidates must be zero for good."""
+        R = self.residual()
+        W = self.W[candidates]
+        C = self.correlate(R, candidates)
+        ridge = self.l2 * float(np.vdot(W, W))
+        squares, inner = float(np.vdot(R, R)) + ridge, float(np.vdot(self.B, R))
+        objective = 0.5 * squares + self.weight * lengths(W).sum()
+        norms = lengths(C - self.l2 * W)
+        worst = float(norms.max(initial=0.0)) / self.weight
+        best = max(inner / squares, 0.0) if squares > 0.0 else 0.0
+        scale = best if best * worst <= 1.0 else 1.0 / worst
+        gap = max(objective - scale * inner + 0.5 * scale**2 * squares, 0.0)
+        curvature = self.design.squares[candidates] + self.l2
+        gain = np.maximum(norms - self.weight, 0.0) ** 2 / (2.0 * curvature)
+        alive = scale * norms + np.sqrt(2.0 * gap * curvature) >= self.weight
+        return Look(float(objective), float(gap), gain, alive)
+
+    def active(self) -> NDArray[np.int64]:
+        """Return the features that are not zero, ascending."""
+        return np.flatnonzero(self.W.any(axis=1))
+
+    def admit(self, chosen: NDArray[np.int64]) -> None:
+        """Add features to the working set."""
+        new = chosen.astype(np.int32)
+        self.gram.grow(
+            self.design.gram(self.block, new),
+            self.design.gram(new, new),
+            self.correlate(self.B, chosen),
+            self.W[chosen],
+        )
+        self.block = np.concatenate([self.block, new])
+
+    def solve(self, tol: float) -> None:
+        """Solve on the working set until its own duality gap is at most ``tol``."""
+        self.gram.solve(tol)
+        self.W[self.block] = self.gram.W
+
+    def solution(self) -> NDArray[np.float64]:
+        """Return the present solution, of shape (n_features, n_targets)."""
+        return self.W.copy()

@@ -1,0 +1,220 @@
+"""Least squares with many targets and row penalties on a small Gram matrix.
+
+Minimise ``1/2 <W, G W> - <Q, W> + weight sum_j ||W_j||_2`` over W of shape (k, t). The steps are
+those of :mod:`bcd.group_gram`; here every block of the Hessian of the loss is a multiple of the
+identity, so that a Newton system of size k t falls apart into two of size k.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lapack
+
+from bcd._multitask_kernels import row_norms, sweep_rows
+from bcd.group_gram import (
+    FIRST_SIGMA,
+    MAX_NEWTON,
+    MAX_ROUNDS,
+    NOISE,
+    PROXIMAL_SHARE,
+    ROUNDING,
+    SIGMA_GROWS,
+    SUFFICIENT,
+    SWEEPS,
+    definite_factor,
+    solve_definite,
+)
+
+
+class MultiTaskGramProblem:
+    """The small problem, growing by features while its working set grows.
+
+    Attributes
+    ----------
+    G : ndarray of shape (size, size), float64
+        ``l2`` is added to its diagonal.
+    Q, H, W : ndarray of shape (size, n_targets), float64
+        Linear term, negative gradient ``Q - G W`` of the smooth part, solution.
+    squares : float
+        ``||B||^2``, so that objectives and gaps are those of ``1/2 ||B - A W||^2``.
+    """
+
+    def __init__(self, squares: float, n_targets: int, weight: float, l2: float):
+        self.squares, self.weight, self.l2, self.size = squares, weight, l2, 0
+        self.G = np.empty((0, 0))
+        self.Q, self.H, self.W = (np.empty((0, n_targets)) for _ in range(3))
+        self.sigma, self.n_newton = FIRST_SIGMA, 0
+
+    def grow(self, old_new: NDArray, new_new: NDArray, Q: NDArray, W: NDArray) -> None:
+        """Append features.
+
+        Parameters
+        ----------
+        old_new : ndarray of shape (size, m)
+        new_new : ndarray of shape (m, m)
+        Q, W : ndarray of shape (m, n_targets)
+        """
+        new_new = new_new + self.l2 * np.eye(len(new_new))
+        self.G = np.block([[self.G, old_new], [old_new.T, new_new]])
+        self.Q = np.vstack([self.Q, Q])
+        self.W = np.vstack([self.W, W])
+        self.size = len(self.Q)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Compute ``H`` anew, free of the rounding errors that updates pile up."""
+        support = np.flatnonzero(self.W.any(axis=1))
+        self.H = self.Q - self.G[:, support] @ self.W[support]
+
+    def objective(self) -> float:
+        """Return the objective at ``W``."""
+        smooth = self.squares - np.vdot(self.Q + self.H, self.W)
+        return 0.5 * float(smooth) + self.weight * lengths(self.W).sum()
+
+    def gap(self) -> float:
+        """Return the duality gap of the small problem at ``W``."""
+        inner = self.squares - float(np.vdot(self.Q, self.W))
+        squares = max(inner - float(np.vdot(self.H, self.W)), 0.0)
+        worst = float(lengths(self.H).max(initial=0.0)) / self.weight
+        best = max(inner / squares, 0.0) if squares > 0.0 else 0.0
+        scale = best if best * worst <= 1.0 else 1.0 / worst
+        penalty = self.weight * lengths(self.W).sum()
+        return float(0.5 * squares + penalty - scale * inner + 0.5 * scale**2 * squares)
+
+    def solve(self, tol: float) -> float:
+        """Descend until the small problem's duality gap is at most ``tol``, and return it.
+
+        It may stay above ``tol`` where rounding forbids better.
+        """
+        best, objective, stalled, converging = np.inf, np.inf, 0, False
+        for _ in range(MAX_ROUNDS):
+            if not converging:  # sweeps may undo the last digits that a step has found
+                sweep_rows(self.G, self.H, self.W, self.weight, SWEEPS)
+                reached = self.gap()
+                if reached <= tol:
+                    break
+            before = reached
+            reached = self._polish(tol)
+            if reached == before and reached > tol:
+                self._proximal_step()
+                reached = self.gap()
+            before, objective = objective, self.objective()
+            converging = reached <= 0.5 * best
+            helps = converging or objective < before - ROUNDING * self.squares
+            stalled = 0 if helps else stalled + 1
+            best = min(best, reached)
+            if reached <= tol or stalled >= 2:
+                break
+        return reached
+
+    def _polish(self, tol: float) -> float:
+        """Take Newton steps on the support while they converge; return the gap reached."""
+        reached = self.gap()
+        for _ in range(MAX_NEWTON):
+            support = np.flatnonzero(self.W.any(axis=1))
+            if reached <= tol or len(support) == 0:
+                break
+            W = self.W[support]
+            size = lengths(W)
+            unit = W / size[:, None]
+            bend = self.weight / size
+            rhs = self.H[support] - self.weight * unit
+            step = self._newton_solve(support, bend, bend, unit, rhs)
+            moved = W + step
+            if (np.einsum("ij,ij->i", W, moved) <= 0.0).any():
+                break  # a row would turn by more than a right angle: it may have to become zero
+            curved = self.G[:, support] @ step
+            change = 0.5 * np.vdot(step, curved[support]) - np.vdot(self.H[support], step)
+            change += self.weight * (lengths(moved) - size).sum()
+            if change > 0.1 * ROUNDING * self.squares:
+                break
+            self.W[support] = moved
+            self.H -= curved
+            before, reached = reached, self.gap()
+            if reached > 0.5 * before:
+                self.refresh()
+                break
+        return reached
+
+    def _newton_solve(self, support, diagonal, along, unit, rhs) -> NDArray:
+        """Solve ``(G + diag(diagonal)) S - along_j (unit_j' S_j) unit_j = rhs`` for S.
+
+        The part along the unit vectors has rank k only: Woodbury's formula leaves, after
+        ``M = (G + diag)^-1``, a system with ``diag(1 / along) - M * (unit unit')``.
+        """
+        self.n_newton += 1
+        matrix = self.G[np.ix_(support, support)]
+        matrix[np.diag_indices_from(matrix)] += diagonal
+        scale, factor = definite_factor(matrix)
+        half = lapack.dtrtri(factor, lower=0)[0]
+        half = np.triu(half) * scale[:, None]
+        inverse = half @ half.T
+        first = inverse @ rhs
+        small = -inverse * (unit @ unit.T)
+        small[np.diag_indices_from(small)] += 1.0 / along
+        right = np.einsum("ij,ij->i", unit, first)
+        return first + inverse @ (solve_definite(small, right)[:, None] * unit)
+
+    def _proximal_step(self) -> None:
+        """Move to about the minimum of the objective plus ``||W - now||^2 / (2 sigma)``, by row."""
+        G, Q, center = self.G, self.Q, self.W.copy()
+        curvature = G.diagonal()
+        sigma = self.sigma / np.where(curvature > 0.0, curvature, 1.0)
+        V, H = center.copy(), self.H.copy()
+        W, norms, envelope = self._proximal_point(center, H, sigma)
+        for n_newton in range(MAX_NEWTON):  # noqa: B007
+            left = W - V
+            residual = float(np.vdot(left, G @ left))
+            moved = float(((W - center) ** 2).sum(axis=1) @ (1.0 / sigma))
+            if residual <= max(PROXIMAL_SHARE**2 * moved, NOISE * self.squares):
+                break
+            support = np.flatnonzero(norms > sigma * self.weight)
+            step = -V
+            if len(support):
+                unit = W[support] / lengths(W[support])[:, None]
+                kept = 1.0 - sigma[support] * self.weight / norms[support]
+                diagonal = 1.0 / (kept * sigma[support])
+                along = diagonal - 1.0 / sigma[support]
+                rhs = W[support] / sigma[support][:, None] + Q[support] - H[support]
+                step[support] += self._newton_solve(support, diagonal, along, unit, rhs)
+            change = G @ step
+            slope = np.vdot(change, V - W)
+            value = 0.5 * np.vdot(V, Q - H) + envelope
+            t = 1.0
+            while t > 1e-6:
+                trial, trial_H = V + t * step, H - t * change
+                W, norms, envelope = self._proximal_point(center, trial_H, sigma)
+                reached = 0.5 * np.vdot(trial, Q - trial_H) + envelope
+                if reached <= value + SUFFICIENT * t * slope:
+                    break
+                t *= 0.5
+            else:
+                break  # only rounding is left
+            V, H = trial, trial_H
+        before = self.objective()
+        self.W = W
+        self.refresh()
+        if self.objective() > before:  # a step so long that rounding took over
+            self.W = center
+            self.refresh()
+            self.sigma = FIRST_SIGMA
+        elif n_newton <= MAX_NEWTON // 3:
+            self.sigma *= SIGMA_GROWS
+
+    def _proximal_point(self, center, H, sigma):
+        moved = center + sigma[:, None] * H
+        norms = lengths(moved)
+        kept = np.maximum(0.0, 1.0 - sigma * self.weight / np.maximum(norms, TINY))
+        W = kept[:, None] * moved
+        return W, norms, float((kept * norms) ** 2 @ (0.5 / sigma))
+
+
+TINY = np.finfo(np.float64).tiny
+
+
+def lengths(A: NDArray) -> NDArray[np.float64]:
+    """Return the length of each row."""
+    out = np.empty(len(A))
+    row_norms(A, out)
+    return out

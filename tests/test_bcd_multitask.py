@@ -1,0 +1,162 @@
+"""MultiTaskLasso and MultiTaskElasticNet against scikit-learn and plain-numpy gaps."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import sklearn.linear_model
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from bcd import MultiTaskElasticNet, MultiTaskLasso
+from bcd.multitask_gram import MultiTaskGramProblem
+from experiments.certificates import multitask_gap
+
+
+@parametrize_with_checks([MultiTaskLasso(), MultiTaskElasticNet()])
+def test_passes_scikit_learns_estimator_checks(estimator, check):
+    if "array_api" in check.func.__name__:
+        pytest.skip("array API dispatch is off unless the environment asks for it")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        check(estimator)
+
+
+def problem(n, p, t, seed, sparse=False):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, p)) * np.exp(0.5 * rng.standard_normal(p)) + rng.standard_normal(p)
+    if sparse:
+        X *= rng.random((n, p)) < 0.3
+    Y = X[:, : min(3, p)] @ rng.standard_normal((min(3, p), t)) + rng.standard_normal((n, t)) + 2.0
+    return X, Y
+
+
+@settings(max_examples=30)
+@given(
+    st.integers(3, 30),
+    st.integers(1, 40),
+    st.integers(1, 5),
+    st.integers(0, 10_000),
+    st.sampled_from([0.9, 0.3, 0.05, 0.003]),
+    st.sampled_from([1.0, 0.5]),
+    st.booleans(),
+    st.sampled_from(["C", "F", "csc", "csr"]),
+)
+def test_solution_is_certified(n, p, t, seed, ratio, l1_ratio, intercept, kind):
+    X, Y = problem(n, p, t, seed, sparse=kind.startswith("cs"))
+    target = Y - Y.mean(axis=0) if intercept else Y
+    A = X - X.mean(axis=0) if intercept else X
+    alpha = max(ratio * np.linalg.norm(A.T @ target, axis=1).max() / n, 1e-3)
+    model = MultiTaskElasticNet(alpha, l1_ratio=l1_ratio, fit_intercept=intercept, tol=1e-11)
+    given_X = {"C": X, "F": np.asfortranarray(X)}.get(kind)
+    model.fit(sp.csc_array(X).asformat(kind) if given_X is None else given_X, Y)
+    objective, gap = multitask_gap(X, Y, model.coef_.T, alpha, l1_ratio, intercept)
+    scale = (target**2).sum() / n
+    assert gap <= 1.01e-11 * scale + 1e-14 * objective
+    assert 0 <= model.dual_gap_ <= 1e-11 * scale
+    if intercept:
+        expected = (Y - X @ model.coef_.T).mean(axis=0)
+        np.testing.assert_allclose(model.intercept_, expected, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("fraction", [5, 100, 1000])
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.7])
+def test_agrees_with_scikit_learn_at_tight_tolerance(fraction, l1_ratio):
+    X, Y = problem(60, 25, 4, 3)
+    alpha = np.linalg.norm((X - X.mean(axis=0)).T @ (Y - Y.mean(axis=0)), axis=1).max() / 60
+    parameters = {"alpha": alpha / fraction, "l1_ratio": l1_ratio, "tol": 1e-13}
+    ours = MultiTaskElasticNet(**parameters).fit(X, Y)
+    theirs = sklearn.linear_model.MultiTaskElasticNet(max_iter=10**6, **parameters).fit(X, Y)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-5, atol=1e-7)
+    np.testing.assert_array_equal(ours.coef_ == 0, theirs.coef_ == 0)
+    np.testing.assert_allclose(ours.intercept_, theirs.intercept_, rtol=1e-6)
+
+
+def test_newton_system_is_solved_by_its_two_halves():
+    rng = np.random.default_rng(0)
+    A, unit = rng.standard_normal((9, 6)), rng.standard_normal((6, 3))
+    unit /= np.linalg.norm(unit, axis=1)[:, None]
+    problem_ = MultiTaskGramProblem(1.0, 3, 0.5, 0.0)
+    problem_.grow(np.empty((0, 6)), A.T @ A, rng.standard_normal((6, 3)), np.zeros((6, 3)))
+    diagonal, along = rng.uniform(1, 2, 6), rng.uniform(0.1, 0.9, 6)
+    rhs = rng.standard_normal((6, 3))
+    full = np.kron(A.T @ A + np.diag(diagonal), np.eye(3))
+    for j in range(6):
+        rows = slice(3 * j, 3 * j + 3)
+        full[rows, rows] -= along[j] * np.outer(unit[j], unit[j])
+    found = problem_._newton_solve(np.arange(6), diagonal, along, unit, rhs)
+    np.testing.assert_allclose(found.ravel(), np.linalg.solve(full, rhs.ravel()), rtol=1e-9)
+
+
+def test_awkward_columns_are_right():
+    X, Y = problem(30, 6, 3, 7)
+    X = np.column_stack([X, X[:, 0], -X[:, 1], np.zeros(30), np.full(30, 3.0), X[:, 2] * 1e-6])
+    X = np.column_stack([X, X[:, 3] * 1e8, X[:, :2].sum(axis=1)])
+    scale = ((Y - Y.mean(axis=0)) ** 2).sum() / 30
+    for alpha in (0.3, 1e-3):
+        model = MultiTaskLasso(alpha=alpha, tol=1e-10).fit(X, Y)
+        assert multitask_gap(X, Y, model.coef_.T, alpha, 1.0, True)[1] <= 2e-10 * scale
+        assert not model.coef_[:, [8, 9]].any()
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_sample_weight_counts_as_repeats(kind):
+    X, Y = problem(20, 8, 3, 5, sparse=kind == "sparse")
+    weights = np.random.default_rng(0).integers(0, 4, size=20)
+    repeated = np.repeat(np.arange(20), weights)
+    wrap = sp.csc_array if kind == "sparse" else np.asarray
+    weighted = MultiTaskLasso(0.05, tol=1e-13).fit(wrap(X), Y, sample_weight=weights)
+    plain = MultiTaskLasso(0.05, tol=1e-13).fit(X[repeated], Y[repeated])
+    np.testing.assert_allclose(weighted.coef_, plain.coef_, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(weighted.intercept_, plain.intercept_)
+
+
+def test_data_forms_warm_start_and_pickling(tmp_path):
+    X, Y = problem(40, 60, 3, 2, sparse=True)
+    model = MultiTaskLasso(0.1, tol=1e-12)
+    expected = clone(model).fit(X, Y).coef_
+    np.save(tmp_path / "X.npy", X)
+    wide = sp.csc_array(X)
+    wide.indices, wide.indptr = wide.indices.astype(np.int64), wide.indptr.astype(np.int64)
+    for given_X in (np.load(tmp_path / "X.npy", mmap_mode="r"), wide, sp.csr_matrix(X)):
+        np.testing.assert_allclose(clone(model).fit(given_X, Y).coef_, expected, atol=1e-8)
+    single = MultiTaskLasso(0.1, tol=1e-6).fit(X.astype(np.float32), Y)
+    assert single.coef_.dtype == np.float32 and single.predict(X.astype("f4")).dtype == np.float32
+    np.testing.assert_allclose(single.coef_, expected, atol=1e-3)
+    warm = MultiTaskLasso(0.1, tol=1e-10, warm_start=True).fit(X, Y)
+    cold = warm.n_iter_
+    assert warm.fit(X, Y).n_iter_ < cold
+    again = pickle.loads(pickle.dumps(warm))
+    np.testing.assert_array_equal(again.predict(X), warm.predict(X))
+    np.testing.assert_array_equal(warm.sparse_coef_.toarray(), warm.coef_)
+
+
+def test_alpha_zero_is_least_squares_and_l1_ratio_zero_is_ridge():
+    X, Y = problem(30, 6, 2, 11)
+    ordinary = MultiTaskLasso(0.0, tol=1e-12).fit(X, Y)
+    expected = sklearn.linear_model.LinearRegression().fit(X, Y).predict(X)
+    np.testing.assert_allclose(ordinary.predict(X), expected, rtol=1e-6)
+    ridge = MultiTaskElasticNet(0.1, l1_ratio=0.0, tol=1e-13).fit(X, Y)
+    theirs = sklearn.linear_model.Ridge(0.1 * 30).fit(X, Y)
+    np.testing.assert_allclose(ridge.coef_, theirs.coef_, rtol=1e-5, atol=1e-8)
+
+
+def test_bad_input_is_refused_by_name():
+    X, Y = problem(10, 3, 2, 0)
+    with pytest.raises(ValueError, match=r"use Lasso: y must be of shape .* got \(10,\)"):
+        MultiTaskLasso().fit(X, Y[:, 0])
+    with pytest.raises(ValueError, match="alpha must be at least 0, got -1"):
+        MultiTaskLasso(alpha=-1).fit(X, Y)
+    with pytest.raises(ValueError, match="l1_ratio must be at least 0 and at most 1, got 2"):
+        MultiTaskElasticNet(l1_ratio=2).fit(X, Y)
+    with pytest.raises(ValueError, match="selection must be one of gs-q, got 'cyclic'"):
+        MultiTaskLasso(selection="cyclic").fit(X, Y)
+    with pytest.raises(ValueError, match="nan in row 1, column 1"):
+        MultiTaskLasso().fit(np.where(X == X[1, 1], np.nan, X), Y)
+    with pytest.warns(ConvergenceWarning, match=r"duality gap .*, tolerance .*max_iter"):
+        MultiTaskLasso(alpha=1e-3, tol=1e-12, max_iter=1).fit(*problem(50, 200, 2, 1))
