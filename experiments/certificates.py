@@ -101,8 +101,8 @@ def multitask_gap(X, Y, W, alpha, l1_ratio=1.0, centered=False):
     """Objective and duality gap of scikit-learn's multi-task elastic net, in its units.
 
     ``1 / (2 n) ||Y - X W - c||^2 + alpha l1_ratio sum_j ||W_j||
-    + alpha (1 - l1_ratio) / 2 ||W||^2`` with W of shape (n_features, n_targets). The dual point is the residual, with that of the ridge,
-    scaled into the feasible set.
+    + alpha (1 - l1_ratio) / 2 ||W||^2`` with W of shape (n_features, n_targets). The dual point is
+    the residual, with that of the ridge, scaled into the feasible set.
 
     Parameters
     ----------
