@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphs._jit import kernel
-from problems.worlds.arrays import WorldChanges
 
 ABSENT = -1.0  # every number of a disc that is not there
 
@@ -35,33 +34,23 @@ def copy_moves(moves: Moves) -> Moves:
     return Moves._make(array.copy() for array in moves)
 
 
-def moves_between(
-    freed: NDArray[np.float64], blocked: NDArray[np.float64], n_moved: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Pair discs before and after; rows from ``n_moved`` on have no partner."""
-    gone = np.full_like(freed[n_moved:], ABSENT)
-    come = np.full_like(blocked[n_moved:], ABSENT)
-    return np.concatenate((freed, come)), np.concatenate(
-        (blocked[:n_moved], gone, blocked[n_moved:])
-    )
+def add_moves(
+    moves: Moves, was: NDArray[np.float64], now: NDArray[np.float64], n_moved: int
+) -> Moves:
+    """Return ``moves`` with those from ``was`` (k, d + 1) to ``now`` (l, d + 1) merged in.
 
-
-def moves_of(changes: WorldChanges) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the discs of ``changes`` before and after."""
-    return moves_between(changes.freed_discs, changes.blocked_discs, changes.n_moved)
-
-
-def add_moves(moves: Moves, was: NDArray[np.float64], now: NDArray[np.float64]) -> Moves:
-    """Return ``moves`` with those from ``was`` to ``now`` (k, d + 1) merged in."""
+    The first ``n_moved`` rows of both are the same discs, the others went or came.
+    """
     size = int(moves.size[0])
-    if size + len(was) > len(moves.was):
-        spare = np.full((size + len(was), was.shape[1]), ABSENT)
+    most = size + len(was) + len(now)
+    if most > len(moves.was):
+        spare = np.full((most, was.shape[1]), ABSENT)
         moves = Moves(
             np.concatenate((moves.was[:size], spare)),
             np.concatenate((moves.now[:size], spare)),
             moves.size,
         )
-    merge_moves(moves, was, now)
+    merge_moves(moves, was, now, n_moved)
     return moves
 
 
@@ -83,25 +72,30 @@ def remove_move(moves, i):
 
 
 @kernel
-def merge_moves(moves, was, now):
-    """Add the moves from ``was`` to ``now`` (k, d + 1); there must be room for them.
+def merge_moves(moves, was, now, n_moved):
+    """Merge in the moves from ``was`` to ``now``, as ``add_moves`` does; there must be room.
 
     A move on from where a waiting one ends prolongs that; one that leads back drops it.
     """
-    d = was.shape[1] - 1
     waiting = moves.size[0]
     for i in range(was.shape[0]):
         found = -1
-        if was[i, d] >= 0.0:
-            for j in range(waiting):
-                if _same(moves.now[j], was[i]):
-                    found = j
-                    break
+        for j in range(waiting):
+            if _same(moves.now[j], was[i]):
+                found = j
+                break
         if found < 0:
             found = moves.size[0]
             moves.size[0] = found + 1
             moves.was[found] = was[i]
-        moves.now[found] = now[i]
+        if i < n_moved:
+            moves.now[found] = now[i]
+        else:
+            moves.now[found] = ABSENT
+    for i in range(n_moved, now.shape[0]):
+        moves.was[moves.size[0]] = ABSENT
+        moves.now[moves.size[0]] = now[i]
+        moves.size[0] += 1
     for j in range(moves.size[0] - 1, -1, -1):
         if _same(moves.was[j], moves.now[j]):
             remove_move(moves, j)

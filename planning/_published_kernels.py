@@ -17,6 +17,7 @@ from planning._repair_kernels import (
     follow_boxes,
     look_from,
     rejoin_goals,
+    robot_cost,
 )
 from planning._roads import collect_in_box
 
@@ -111,7 +112,8 @@ def settle_published(
     """
     bound[0] = np.inf
     if stops:
-        look_from(roads, tree, arrays, start, escape, goals, radius, bound)
+        look_from(roads, tree, arrays, start, escape, goals, radius)
+        bound[0] = robot_cost(tree)
     spent = expand_published(roads, edges, tree, arrays, bound, budget)
     trees.list_children(tree)
     return spent

@@ -57,6 +57,17 @@ def follow_boxes(roads, edges, tree, arrays, mode, boxes):
 
 
 @kernel
+def _farthest_sight(lengths, count, radius):
+    """Return ``radius`` if what is seen lies within, else inf: then sight was widened."""
+    if count == 0:
+        return np.inf
+    for i in range(count):
+        if lengths[i] > radius:
+            return np.inf
+    return radius
+
+
+@kernel
 def rejoin_goals(roads, tree, arrays, goals, radius):
     """Renew the links to the goals; orphan whom the one it hung on was taken from."""
     counts = tree.counts
@@ -73,6 +84,7 @@ def rejoin_goals(roads, tree, arrays, goals, radius):
         n_linked,
         tree.lengths,
     )
+    tree.sight[trees.GOAL_SIGHT] = _farthest_sight(tree.lengths, counts[trees.LINKED], radius)
     for i in range(n_linked):
         v = were_linked[i]
         if tree.parent[v] == trees.GOAL and tree.cost[v] != tree.goal_link[v]:
@@ -92,8 +104,34 @@ def mend(roads, edges, tree, arrays, n_turned, focused):
 
 
 @kernel
-def look_from(roads, tree, arrays, start, escape, goals, radius, bound):
-    """Join the robot at ``start`` (d,); ``bound`` (1,) becomes its cost as far as known.
+def disturbed(p, sight, was, now, boxes):
+    """Tell whether something changed within ``sight`` metres of ``p`` (d,).
+
+    was, now : (k, d + 1), discs before and after;  boxes : (l, d, 2)
+    """
+    d = p.shape[0]
+    if sight == np.inf:
+        return True
+    for discs in (was, now):
+        for i in range(discs.shape[0]):
+            squared = 0.0
+            for k in range(d):
+                squared += (discs[i, k] - p[k]) ** 2
+            if squared <= (discs[i, d] + sight) ** 2 * (1.0 + 1e-9):
+                return True
+    for i in range(boxes.shape[0]):
+        squared = 0.0
+        for k in range(d):
+            gap = max(boxes[i, k, 0] - p[k], p[k] - boxes[i, k, 1], 0.0)
+            squared += gap * gap
+        if squared <= sight * sight * (1.0 + 1e-9):
+            return True
+    return False
+
+
+@kernel
+def look_from(roads, tree, arrays, start, escape, goals, radius):
+    """Join the robot at ``start`` (d,) to the vertices and the goal it sees.
 
     ``escape`` as in ``leg_is_free``; below zero nothing can start there, and nothing is needed.
     """
@@ -101,20 +139,31 @@ def look_from(roads, tree, arrays, start, escape, goals, radius, bound):
     for i in range(counts[trees.SEEN]):
         tree.start_link[tree.seen[i]] = np.inf
     counts[trees.SEEN] = 0
+    tree.sight[trees.ROBOT_SIGHT] = np.inf
+    tree.sight[trees.DIRECT] = -np.inf
     if escape < 0.0:
-        bound[0] = -np.inf
         return
-    counts[trees.SEEN] = visible_vertices(
-        roads, arrays, start, radius, escape, tree.seen, tree.lengths
-    )
-    bound[0] = np.inf
-    for i in range(counts[trees.SEEN]):
-        v = tree.seen[i]
-        tree.start_link[v] = tree.lengths[i]
-        bound[0] = min(bound[0], tree.cost[v] + tree.lengths[i])
+    count = visible_vertices(roads, arrays, start, radius, escape, tree.seen, tree.lengths)
+    counts[trees.SEEN] = count
+    for i in range(count):
+        tree.start_link[tree.seen[i]] = tree.lengths[i]
+    if escape == 0.0:
+        tree.sight[trees.ROBOT_SIGHT] = _farthest_sight(tree.lengths, count, radius)
     which = nearest_goal(arrays, start, goals, radius, escape)
+    direct = np.inf
     if which >= 0:
-        bound[0] = min(bound[0], np.sqrt(np.sum((goals[which] - start) ** 2)))
+        direct = np.sqrt(np.sum((goals[which] - start) ** 2))
+    tree.sight[trees.DIRECT] = direct
+
+
+@kernel
+def robot_cost(tree):
+    """Return the robot's cost as far as known, metres; -inf where nothing can start."""
+    cost = tree.sight[trees.DIRECT]
+    for i in range(tree.counts[trees.SEEN]):
+        v = tree.seen[i]
+        cost = min(cost, tree.cost[v] + tree.start_link[v])
+    return cost
 
 
 @kernel
@@ -132,8 +181,11 @@ def settle(
     bound,
     budget,
     n_turned,
+    looks,
 ):
     """Mend the tree after ``n_turned`` edges turned, and expand it as far as the robot needs.
+
+    With ``looks`` the robot is joined anew; otherwise its links are known to hold.
 
     Moves of discs that matter to the robot are followed; which ones do is seen from ``bound``
     (1,), the robot's cost before, and again as it grows. Negative ``n_turned``: no edge turned.
@@ -150,7 +202,10 @@ def settle(
             trees.list_children(tree)
         bound[0] = np.inf
         if focused:
-            look_from(roads, tree, arrays, start, escape, goals, radius, bound)
+            if looks:
+                look_from(roads, tree, arrays, start, escape, goals, radius)
+                looks = False
+            bound[0] = robot_cost(tree)
         if spent >= budget:
             break
         spent += trees.expand(roads, edges, tree, arrays, focused, bound, budget - spent)
@@ -171,6 +226,8 @@ def repair(
     arrays,
     mode,
     moves,
+    was,
+    now,
     boxes,
     start,
     escape,
@@ -183,18 +240,22 @@ def repair(
     """Bring the tree in line with the world and settle it as far as the robot needs.
 
     mode : one of COUNT, RETEST, LAZY, TEST_ALL, NOTHING_CHANGED
-    moves : discs that moved;  boxes : (k, d, 2), where edges may have turned
+    moves : discs whose moves wait;  was, now : (k, d + 1), discs that have changed just now
+    boxes : (k, d, 2), where edges may have turned
     start : (d,);  goals : (k, d);  bound : (1,), the robot's cost before, overwritten with it
     Returns the work done, as ``settle`` does.
     """
     trees.begin_update(tree)
-    trees.aim(roads, tree, start, focused)
+    looks = trees.aim(roads, tree, start, focused)
     n_turned = -1
     if mode != NOTHING_CHANGED:
+        looks = looks or disturbed(start, tree.sight[trees.ROBOT_SIGHT], was, now, boxes)
         if mode != COUNT:
             n_turned = follow_boxes(roads, edges, tree, arrays, mode, boxes)
-        rejoin_goals(roads, tree, arrays, goals, radius)
-        n_turned = max(n_turned, 0)
+        sight = tree.sight[trees.GOAL_SIGHT] if goals.shape[0] == 1 else np.inf
+        if disturbed(goals[0], sight, was, now, boxes):
+            rejoin_goals(roads, tree, arrays, goals, radius)
+            n_turned = max(n_turned, 0)
     return settle(
         roads,
         edges,
@@ -209,4 +270,5 @@ def repair(
         bound,
         budget,
         n_turned,
+        looks,
     )

@@ -33,6 +33,11 @@ CHANGED = 6  # vertices whose cost is another one than before the update
 ORPHANED = 7  # vertices orphaned so far in this update
 N_COUNTS = 8
 
+# places in ``Tree.sight``, metres
+GOAL_SIGHT = 0  # a change farther than this from the goal cannot alter ``linked``
+ROBOT_SIGHT = 1  # likewise for the robot and ``seen``
+DIRECT = 2  # length of the free motion from robot to goal, else inf; -inf if nothing can start
+
 
 class Tree(NamedTuple):
     """The tree's arrays; ``n`` vertices in the hidden order, -1 where a list ends."""
@@ -49,6 +54,7 @@ class Tree(NamedTuple):
     start_link: NDArray[np.float64]  # (n,), length of the free motion to the robot, else inf
     seen: NDArray[np.int32]  # (n,), vertices with a start_link
     focus: NDArray[np.float64]  # (d,), where the robot is, metres
+    sight: NDArray[np.float64]  # (3,), see GOAL_SIGHT, ROBOT_SIGHT, DIRECT
     before: NDArray[np.float64]  # (n,), g before the update, of vertices in ``moved``
     stamp: NDArray[np.uint8]  # (n,), 1 while the vertex is in ``moved``
     moved: NDArray[np.int32]  # (n,), vertices whose g was touched in this update
@@ -80,6 +86,7 @@ def make_tree(n: int, dimension: int) -> Tree:
         start_link=np.full(n, np.inf),
         seen=minus_ones(),
         focus=np.full(dimension, np.nan),
+        sight=np.full(3, np.inf),
         before=np.empty(n),
         stamp=np.zeros(n, np.uint8),
         moved=minus_ones(),
@@ -326,19 +333,20 @@ def expand(roads, edges, tree, arrays, focused, bound, budget):
 
 @kernel
 def aim(roads, tree, start, focused):
-    """Point the queue at a robot at ``start`` (d,); nothing happens if it is so already."""
+    """Point the queue at a robot at ``start`` (d,); return whether it was elsewhere."""
     same = True
     for k in range(start.shape[0]):
         if tree.focus[k] != start[k]:  # NaN at first
             same = False
     if same:
-        return
+        return False
     tree.focus[:] = start
     if focused and tree.heap.size[0] > 0:
         for i in range(tree.heap.size[0]):
             v = tree.heap.order[i]
             tree.heap.key[v] = tree.cost[v] + distance(roads.points, v, start)
         heap_rebuild(tree.heap)
+    return True
 
 
 @kernel

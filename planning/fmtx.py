@@ -17,8 +17,6 @@ from planning._moves import (
     add_moves,
     copy_moves,
     least_waiting,
-    moves_between,
-    moves_of,
     no_moves,
 )
 from planning._planner import Links, Planner
@@ -47,6 +45,8 @@ class _Change(NamedTuple):
     """How edges are to follow the world, and where they may have turned."""
 
     mode: int
+    was: NDArray[np.float64]  # (k, d + 1), discs before and after, where these are counted
+    now: NDArray[np.float64]  # (l, d + 1)
     boxes: NDArray[np.float64]  # (k, d, 2), metres
     freed: NDArray[np.float64]  # (l, d, 2), those of them where something went away
 
@@ -157,6 +157,8 @@ class FMTx(Planner):
         self._lazy = not self._counted and collision != "proactive"
         self._moves = no_moves(world.dimension)
         self._bound = np.full(1, np.inf)  # cost of the robot as far as known
+        self._nowhere = np.empty((0, world.dimension, 2))
+        self._none = np.empty((0, world.dimension + 1))
 
     @property
     def cost_to_goal(self) -> NDArray[np.float64]:
@@ -222,8 +224,7 @@ class FMTx(Planner):
         if self._counted and self._arrays is not None:
             edges.known[:] = 1
             discs = self._arrays.discs
-            nothing = no_moves(self._world.dimension)
-            self._moves = add_moves(nothing, *moves_between(discs[:0], discs, 0))
+            self._moves = add_moves(no_moves(self._world.dimension), discs[:0], discs, 0)
         elif not self._counted:
             carry_edges(self._edges, edges, self._roads, roadmap.roads, place)
         if in_use:
@@ -245,7 +246,7 @@ class FMTx(Planner):
         self._bound[0] = np.inf
         if self._faithful:
             adopt_published(self._roads, tree)
-        self._settle(_NO_LIMIT, 0)
+        self._settle(_NO_LIMIT, 0, looks=True)
         self._timed_out = False
         self._keep()
         return self._account(began, checks)
@@ -302,6 +303,7 @@ class FMTx(Planner):
             np.full(1, -np.inf),  # moves are followed when the robot's cost is known
             _NO_LIMIT,
             -1,
+            True,
         )
         return tree
 
@@ -315,6 +317,7 @@ class FMTx(Planner):
             ids[:] = -1
         tree.counts[:] = 0
         self._bound[0] = np.inf
+        tree.sight[:] = np.inf
         self._joined = False
         self._kept = self._kept[:0]
 
@@ -361,14 +364,15 @@ class FMTx(Planner):
         state = (self._roads, self._edges, self._tree, self._arrays, change.mode)
         if self._faithful:
             return repair_published(*state, change.boxes, change.freed, *self._task(budget))
-        return repair(*state, self._moves, change.boxes, *self._task(budget))
+        where = (change.was, change.now, change.boxes)
+        return repair(*state, self._moves, *where, *self._task(budget))
 
-    def _settle(self, budget: int, n_turned: int = -1) -> int:
+    def _settle(self, budget: int, n_turned: int = -1, *, looks: bool = False) -> int:
         """Go on with what is left to do; return the work done."""
         state = (self._roads, self._edges, self._tree, self._arrays)
         if self._faithful:
             return settle_published(*state, *self._task(budget))
-        return settle(*state, self._moves, *self._task(budget), n_turned)
+        return settle(*state, self._moves, *self._task(budget), n_turned, looks)
 
     def _task(self, budget: int) -> tuple[Any, Any, Any, Any, Any, Any, Any]:
         """Return the robot and what of its first leg is not tested, its goals, the limits."""
@@ -388,11 +392,11 @@ class FMTx(Planner):
 
         In ``limited`` time motions are tested one by one, when the search wants them.
         """
-        nowhere = np.empty((0, self._world.dimension, 2))
+        nowhere, none = self._nowhere, self._none
         before = self._arrays
         if before is not None:
             if same_world:
-                return _Change(NOTHING_CHANGED, nowhere, nowhere)
+                return _Change(NOTHING_CHANGED, none, none, nowhere, nowhere)
             while True:
                 changes = self._world.changes_since(self._revision)
                 self._arrays = self._world.arrays()
@@ -402,25 +406,25 @@ class FMTx(Planner):
         else:
             self._arrays, self._revision = self._read_world()
         if self._counted:
-            discs = self._arrays.discs
+            was, now, n_moved = none, self._arrays.discs, 0
             if before is None:
                 self._edges.known[:] = 1
-                was, now = moves_between(discs[:0], discs, 0)
             elif changes.complete:
-                was, now = moves_of(changes)
+                was, now, n_moved = changes.freed_discs, changes.blocked_discs, changes.n_moved
             else:
-                was, now = moves_between(before.discs, discs, 0)
-            self._moves = add_moves(self._moves, was, now)
-            return _Change(COUNT, nowhere, nowhere)
+                was = before.discs
+            self._moves = add_moves(self._moves, was, now, n_moved)
+            return _Change(COUNT, was, now, nowhere, nowhere)
         lazy = self._lazy or limited
         if before is None or not changes.complete:
             if before is not None:  # all that is known is forgotten, the tree too
                 self._forget_tree()
                 edge_kernels.forget_answers(self._roads, self._edges)
-            return _Change(LAZY if lazy else TEST_ALL, nowhere, nowhere)
+            return _Change(LAZY if lazy else TEST_ALL, none, none, nowhere, nowhere)
         blocked = boxes_around(changes.blocked_boxes, changes.blocked_discs)
         freed = boxes_around(changes.freed_boxes, changes.freed_discs)
-        return _Change(LAZY if lazy else RETEST, np.concatenate((blocked, freed)), freed)
+        boxes = np.concatenate((blocked, freed))
+        return _Change(LAZY if lazy else RETEST, none, none, boxes, freed)
 
 
 def boxes_around(boxes: NDArray[np.float64], discs: NDArray[np.float64]) -> NDArray[np.float64]:
