@@ -313,6 +313,7 @@ class FMTx(Planner):
         heap_clear(tree.heap)
         tree.cost[:] = np.inf
         tree.goal_link[:] = np.inf
+        tree.start_link[:] = np.inf  # no search is bounded by a former robot
         for ids in (tree.parent, tree.listed, tree.child, tree.goal_of):
             ids[:] = -1
         tree.counts[:] = 0

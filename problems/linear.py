@@ -349,6 +349,6 @@ class LeastSquares(LinearModel):
             excess = np.maximum(pull - penalty.l1, 0.0)
             return float(primal - inner + 0.5 * norm + 0.5 * (excess @ excess) / penalty.l2)
         largest = float(correlation.max() if nonnegative else np.abs(correlation).max())
-        limit = penalty.l1 / largest if largest > penalty.l1 else np.inf
+        limit = penalty.l1 / largest if largest > 0.0 else np.inf
         scale = min(limit, max(0.0, inner / norm)) if norm > 0.0 else 1.0
         return float(primal - scale * inner + 0.5 * scale**2 * norm)

@@ -378,3 +378,19 @@ def test_bad_input_is_refused_and_changes_nothing(call, message):
         call(planner)
     np.testing.assert_array_equal(planner.cost_to_goal, before)
     assert planner.path((2.0, 2.0)).status is not PathStatus.NOT_PLANNED
+
+
+@pytest.mark.parametrize("focus", [True, False])
+def test_a_second_goal_is_found_from_anywhere(focus):
+    world = DiscWorld(bounds=((0, 20), (0, 20)))
+    world.add((10.0, 10.0), 3.0)
+    roadmap = Roadmap.sample(world, 400, 0)
+    planner, anew = FMTx(world, roadmap, focus=focus), Scratch(world, roadmap)
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        goal, start = rng.uniform(0.5, 19.5, (2, 2))
+        for one in (planner, anew):
+            one.set_goal(goal)
+        path, expected = planner.plan(start), anew.plan(start)
+        assert path.status is expected.status
+        assert path.cost == pytest.approx(expected.cost, rel=1e-12)

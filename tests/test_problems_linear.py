@@ -92,6 +92,11 @@ def test_duality_gap_bounds_the_distance_and_closes(penalty):
     for seed in range(10):
         x = np.abs(np.random.default_rng(seed).normal(size=5))
         assert problem.duality_gap(x) >= problem.value(x) - best - 1e-12
+        # near the best fit the residual is feasible with room to spare: it must not be stretched
+        near = np.maximum(model.coef_ + 1e-3 * x, np.linalg.lstsq(problem.A, problem.y)[0])
+        if penalty.is_bounded:
+            near = np.maximum(near, 0.0)
+        assert problem.duality_gap(near) >= problem.value(near) - best - 1e-12
 
 
 @pytest.mark.parametrize(
