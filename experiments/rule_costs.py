@@ -20,10 +20,11 @@ from threadpoolctl import threadpool_limits
 
 from bcd import minimize
 from experiments.race_report import versions
-from problems import LeastSquares, Quadratic
+from problems import LeastSquares
 from problems.datasets import dataset_a, dataset_d
 
 ITERATIONS = 100
+Runs = dict[str, Callable[[], float]]
 
 
 def numpy_iterations(A, y, size: int, n_iter: int) -> float:
@@ -51,7 +52,7 @@ def engine_iterations(problem, size: int, n_iter: int, **rules) -> float:
     return minimize(problem, block_size=size, tol=0.0, max_iter=n_iter, **rules).fun
 
 
-def interleaved(runs: dict[str, Callable[[], float]], repeats: int) -> dict[str, tuple]:
+def interleaved(runs: Runs, repeats: int) -> dict[str, tuple[float, float]]:
     """Median seconds of each run and what it reached; the first call of each is left out."""
     reached = {name: run() for name, run in runs.items()}
     times: dict[str, list[float]] = {name: [] for name in runs}
@@ -63,9 +64,13 @@ def interleaved(runs: dict[str, Callable[[], float]], repeats: int) -> dict[str,
     return {name: (statistics.median(times[name]), reached[name]) for name in runs}
 
 
-def wide_quadratic(side: int) -> Quadratic:
-    """Return a lattice on which an update touches few of many gradients."""
-    return dataset_d(side, n_labelled=side)
+def scan_and_heap(problem, size: int, n_iter: int) -> Runs:
+    """Return the same run with scores scanned and with scores in the indexed heap."""
+
+    def with_heap(heap: bool) -> Callable[[], float]:
+        return lambda: engine_iterations(problem, size, n_iter, heap=heap, selection="gs")
+
+    return {"engine, top-k scan": with_heap(False), "engine, heap": with_heap(True)}
 
 
 def measure(repeats: int, quick: bool) -> list[tuple[str, str, float, float]]:
@@ -76,7 +81,7 @@ def measure(repeats: int, quick: bool) -> list[tuple[str, str, float, float]]:
     A = problem.A
     dense = LeastSquares(A.toarray(), problem.y)
     few = max(ITERATIONS // 5, 1)
-    cases: list[tuple[str, int, dict[str, Callable[[], float]]]] = [
+    cases: list[tuple[str, int, Runs]] = [
         (
             f"A, 1000 x {n_features} sparse, |b| = {size}",
             few,
@@ -98,16 +103,10 @@ def measure(repeats: int, quick: bool) -> list[tuple[str, str, float, float]]:
         ),
     ]
     for side in (50,) if quick else (50, 300):
-        lattice = wide_quadratic(side)
+        lattice = dataset_d(side, n_labelled=side)
         for block in (1, 5):
-            runs = {
-                f"engine, {name}": lambda lattice=lattice, block=block, heap=heap: (
-                    engine_iterations(lattice, block, 20 * ITERATIONS, heap=heap, selection="gs")
-                )
-                for name, heap in (("top-k scan", False), ("heap", True))
-            }
             name = f"lattice {side} x {side}, |b| = {block}"
-            cases.append((name, 20 * ITERATIONS, runs))
+            cases.append((name, 20 * ITERATIONS, scan_and_heap(lattice, block, 20 * ITERATIONS)))
     for name, n_iter, runs in cases:
         for method, (seconds, reached) in interleaved(runs, repeats).items():
             rows.append((name, method, 1e6 * seconds / n_iter, reached))

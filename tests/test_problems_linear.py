@@ -92,11 +92,20 @@ def test_duality_gap_bounds_the_distance_and_closes(penalty):
     for seed in range(10):
         x = np.abs(np.random.default_rng(seed).normal(size=5))
         assert problem.duality_gap(x) >= problem.value(x) - best - 1e-12
-        # near the best fit the residual is feasible with room to spare: it must not be stretched
-        near = np.maximum(model.coef_ + 1e-3 * x, np.linalg.lstsq(problem.A, problem.y)[0])
-        if penalty.is_bounded:
-            near = np.maximum(near, 0.0)
-        assert problem.duality_gap(near) >= problem.value(near) - best - 1e-12
+
+
+@pytest.mark.parametrize("penalty", [L1(0.4), NonNegative(0.4)])
+def test_dual_point_stays_feasible_where_the_residual_has_room(penalty):
+    from sklearn.linear_model import Lasso
+
+    rng = np.random.default_rng(0)
+    A = rng.normal(size=(12, 5))
+    problem = LeastSquares(A, A @ np.abs(rng.normal(size=5)), penalty)  # fits without noise
+    model = Lasso(alpha=0.4 / 12, fit_intercept=False, tol=1e-14, positive=penalty.is_bounded)
+    best = problem.value(model.fit(A, problem.y).coef_)
+    for share in (1.0, 0.5, 0.1):
+        x = model.set_params(alpha=share * 0.4 / 12).fit(A, problem.y).coef_
+        assert problem.duality_gap(x) >= problem.value(x) - best - 1e-12
 
 
 @pytest.mark.parametrize(
