@@ -49,25 +49,32 @@ def main(arguments: list[str]) -> None:
     wanted = options.only or [*RACES, *STUDIES]
     options.output.mkdir(parents=True, exist_ok=True)
     warm_up()
-    lines = ["# Replanning", "", f"{versions()}."]
-    lines += ["Times are milliseconds an update, from the changed world to the repaired plan."]
-    results = []
     for name, make in RACES.items():
         if name not in wanted:
             continue
         scenario = make(ticks) if name in scenarios.DISCS else make(ticks, n_samples)
         print(f"== {name}: {scenario.purpose}", flush=True)
         records = race(scenario, options.planners)
-        results.append((scenario, records))
         found = scenario_lines(scenario, records)
-        print("\n".join(found[4:]), flush=True)
-        lines += [*found, "", f"![{name}](../images/replanning_{name}.png)"]
-        draw(scenario, records, options.output / f"replanning_{name}.png")
+        print("\n".join(found[3:]), flush=True)
+        picture = f"replanning_{name}.png"
+        draw(scenario, records, options.output / picture)
+        write_csv(options.output / f"{name}.csv", scenario, records)
+        _write(options.output / f"{name}.md", [*found, "", f"![{name}](../images/{picture})"])
     for name, study in STUDIES.items():
         if name in wanted:
             print(f"== {name}", flush=True)
             found = study(options.quick)
             print("\n".join(found), flush=True)
-            lines += ["", *found]
-    write_csv(options.output / "replanning.csv", results)
-    (options.output / "replanning.md").write_text("\n".join([*lines, ""]), encoding="utf-8")
+            _write(options.output / f"{name}.md", found)
+    lines = ["# Replanning", "", f"{versions()}.", ""]
+    lines += ["Times are milliseconds an update, from the changed world to the repaired plan.", ""]
+    for name in (*RACES, *STUDIES):  # parts of earlier runs stay
+        part = options.output / f"{name}.md"
+        if part.is_file():
+            lines += [part.read_text(encoding="utf-8")]
+    _write(options.output / "replanning.md", lines)
+
+
+def _write(file: Path, lines: list[str]) -> None:
+    file.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")

@@ -50,11 +50,16 @@ class Entry:
     scenario : Scenario
     factory : callable
         Makes the planner from a world and a roadmap.
+    time_limit : float, optional
+        For every answer, seconds.
     """
 
     every = 1  # ticks between two answers
 
-    def __init__(self, name: str, scenario: Scenario, factory: Callable):
+    def __init__(
+        self, name: str, scenario: Scenario, factory: Callable, time_limit: float | None = None
+    ):
+        self.time_limit = time_limit
         self.name, self.world = name, scenario.make_world()
         self.planner = factory(self.world, scenario.roadmap)
         self.planner.set_goal(scenario.goal)
@@ -66,9 +71,9 @@ class Entry:
     def answer(self, start: NDArray[np.float64]) -> None:
         """Repair the plan for a robot at ``start``."""
         if self.start is not None and np.array_equal(start, self.start):
-            self.planner.update()
+            self.planner.update(self.time_limit)
         else:
-            self.planner.plan(start)
+            self.planner.plan(start, self.time_limit)
         self.start = start
 
     def report(self) -> Answer:

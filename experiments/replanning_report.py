@@ -86,35 +86,34 @@ def scenario_lines(scenario: Scenario, records: list[Record]) -> list[str]:
         f"{scenario.roadmap.n_vertices} vertices, {scenario.roadmap.n_edges} motions, "
         f"{scenario.n_ticks - 1} ticks."
     )
-    return ["", title, "", note, "", *table(COLUMNS, rows_of(records))]
+    return [title, "", note, "", *table(COLUMNS, rows_of(records))]
 
 
-def write_csv(file: Path, results: list[tuple[Scenario, list[Record]]]) -> None:
+def write_csv(file: Path, scenario: Scenario, records: list[Record]) -> None:
     """Write every tick of every planner."""
     with file.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(
             "scenario planner tick seconds expanded changed checks cost_m shortest_m".split()
         )
-        for scenario, records in results:
-            for record in records:
-                writer.writerow([scenario.name, record.name, 0, f"{record.first_s:.6f}"])
-                for tick, seconds, answer, shortest in zip(
-                    record.ticks, record.seconds, record.answers, record.shortest, strict=True
-                ):
-                    writer.writerow(
-                        [
-                            scenario.name,
-                            record.name,
-                            tick,
-                            f"{seconds:.6f}",
-                            answer.n_expanded,
-                            answer.n_changed,
-                            answer.n_checks,
-                            f"{answer.cost:.6f}",
-                            f"{shortest:.6f}",
-                        ]
-                    )
+        for record in records:
+            writer.writerow([scenario.name, record.name, 0, f"{record.first_s:.6f}"])
+            for tick, seconds, answer, shortest in zip(
+                record.ticks, record.seconds, record.answers, record.shortest, strict=True
+            ):
+                writer.writerow(
+                    [
+                        scenario.name,
+                        record.name,
+                        tick,
+                        f"{seconds:.6f}",
+                        answer.n_expanded,
+                        answer.n_changed,
+                        answer.n_checks,
+                        f"{answer.cost:.6f}",
+                        f"{shortest:.6f}",
+                    ]
+                )
 
 
 def draw(scenario: Scenario, records: list[Record], file: Path) -> None:

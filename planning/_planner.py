@@ -174,7 +174,7 @@ class Planner(abc.ABC):
         Raises
         ------
         ValueError
-            If ``time_limit`` is not positive.
+            If ``time_limit`` is not positive; no time at all is no plan.
         """
         self._last_update = self._repair(_check_time_limit(time_limit))
         return self._last_update

@@ -92,6 +92,11 @@ class FMTx(Planner):
     -----
     Unless ``faithful``, every settled cost is the shortest on the collision-free roadmap.
 
+    A ``time_limit`` covers all of a plan or update: following the world, mending the tree and
+    expanding it. The clock is read after every 1000 vertices or motions, so a limit is overrun by
+    a few milliseconds at most on roadmaps of 100,000 vertices. What is cut short is consistent,
+    answers only what it is sure of, and is resumed by the next call. Sampling is not covered.
+
     A planner is used by one thread at a time. Other threads may change the world meanwhile: a
     repair reads one snapshot, and ``path`` answers for the snapshot of the last repair whatever
     has changed since. Planners in other threads are not disturbed, and run at the same time.

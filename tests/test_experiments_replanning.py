@@ -32,7 +32,7 @@ def test_race_on_drawn_discs_finds_the_exact_planners_exact(drawn, tmp_path):
     assert all(len(row) == len(COLUMNS) for row in rows)
     assert all("WRONG" not in cell for row in rows for cell in row)
     assert any("| FMTx |" in line for line in scenario_lines(scenario, records))
-    write_csv(tmp_path / "race.csv", [(scenario, records)])
+    write_csv(tmp_path / "race.csv", scenario, records)
     with (tmp_path / "race.csv").open(encoding="utf-8") as stream:
         lines = list(csv.reader(stream))
     assert len(lines) == 1 + len(records) * N_TICKS
