@@ -2,7 +2,7 @@
 
 ``order``      consecutive coordinates
 ``sorted``     by L_i, so that blocks hold coordinates of like curvature
-``averaged``   the largest L_i with the smallest, so that blocks are of like total curvature
+``averaged``   the largest L_i with the smallest, half of a block from each end
 ``random``     a random permutation
 ``forest``     blocks that induce forests of the problem's graph (see ``problems.graph``)
 ``colors``     blocks without edges, from a greedy colouring of the problem's graph
@@ -53,20 +53,18 @@ def sorted_partition(lipschitz: NDArray, block_size: int) -> Blocks:
 
 
 def averaged_partition(lipschitz: NDArray, block_size: int) -> Blocks:
-    """Largest L_i with smallest: blocks are dealt out in turn, back and forth.
+    """Largest L_i with smallest: half of a block from each end of the sorted coordinates.
 
     Examples
     --------
     >>> [block.tolist() for block in averaged_partition(np.array([1.0, 9.0, 2.0, 8.0]), 2)]
     [[1, 0], [3, 2]]
     """
-    n = len(lipschitz)
-    n_blocks = -(-n // block_size)
     order = np.argsort(-lipschitz, kind="stable")
-    place = np.arange(n)
-    lap, seat = place // n_blocks, place % n_blocks
-    block = np.where(lap % 2 == 0, seat, n_blocks - 1 - seat)
-    return [order[block == b].astype(np.int32) for b in range(n_blocks)]
+    half = -(-len(order) // 2)
+    woven = np.empty_like(order)
+    woven[0::2], woven[1::2] = order[:half], order[half:][::-1]
+    return _cut(woven, block_size)
 
 
 def random_partition(n: int, block_size: int, rng: np.random.Generator) -> Blocks:

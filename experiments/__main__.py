@@ -9,6 +9,7 @@ EXPERIMENTS = {
     "demo": "both main jobs on real input, with pictures",
     "linear_models": "races of sparse linear models against their peers",
     "replanning": "planners that repair against planners that start over, on discs and maps",
+    "identification": "when the active set is found, beside the theory",
     "rule_costs": "time of an iteration: numpy, the engine, scan and heap",
     "startup": "import times and first calls, with a cold and a warm cache",
 }

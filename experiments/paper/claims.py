@@ -184,9 +184,14 @@ def gradient_by_size(panels: Panels) -> list[Claim]:
             ratios[0] < ratios[1] < ratios[2],
         ),
         Claim(
-            "A, |b| = 100: gsl VB about 3e-5, random about 1e5",
-            _values(a, ("gsl, VB", "random, FB", "random, VB")),
-            _end(a, "gsl, VB") < CLOSE * 3e-5 and _end(a, "random, FB") > 1e5 / CLOSE,
+            "A, |b| = 100: gsl VB about 3e-5",
+            _values(a, ("gsl, VB",)),
+            _end(a, "gsl, VB") < CLOSE * 3e-5,
+        ),
+        Claim(
+            "A, |b| = 100: random about 1e5",
+            _values(a, ("random, FB", "random, VB")),
+            max(_end(a, "random, FB"), _end(a, "random, VB")) > 1e5 / CLOSE,
         ),
     ]
 

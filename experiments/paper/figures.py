@@ -18,6 +18,8 @@ from experiments.paper.optima import check_zero_optimum
 from experiments.paper.runs import Curve, load, run_all
 from experiments.paper.settings import FIGURES, Figure
 
+DOCS = Path(__file__).parent.parent.parent / "docs"
+
 
 def read_panels(figure: Figure, output: Path) -> dict[tuple[str, int], dict[str, Curve]]:
     """All curves of a figure."""
@@ -73,11 +75,20 @@ def make_figure(name: str, output: Path, jobs: int) -> str:
     return table
 
 
+def publish(names: list[str], tables: str, output: Path) -> None:
+    """Copy what ``experiments/README.md`` shows into the repository."""
+    for name in names:
+        for picture in (f"{name}.png", f"{name}_time.png"):
+            shutil.copy(output / picture, DOCS / "images" / "figures" / picture)
+    (DOCS / "results" / "paper_claims.md").write_text(f"# Claims of the paper\n\n{tables}")
+
+
 def main(name: str, arguments: list[str]) -> None:
     """Make one figure, or all."""
     parser = argparse.ArgumentParser(prog=f"python -m experiments {name}", description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("output/paper"))
     parser.add_argument("--jobs", type=int, default=2, help="processes beside each other")
+    parser.add_argument("--publish", action="store_true", help="copy pictures and claims to docs")
     parser.add_argument("--fresh", action="store_true", help="forget the runs that are there")
     options = parser.parse_args(arguments)
     if options.fresh:
@@ -86,3 +97,5 @@ def main(name: str, arguments: list[str]) -> None:
     names = list(FIGURES) if name == "all" else [name]
     tables = [make_figure(one, options.output, options.jobs) for one in names]
     (options.output / f"{name}_claims.md").write_text("\n".join(tables))
+    if options.publish:
+        publish(names, "\n".join(tables), options.output)
