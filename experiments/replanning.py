@@ -67,13 +67,23 @@ def main(arguments: list[str]) -> None:
             found = study(options.quick)
             print("\n".join(found), flush=True)
             _write(options.output / f"{name}.md", found)
+    assemble(options.output)
+
+
+def assemble(output: Path) -> None:
+    """Put the parts together, those of earlier runs among them."""
     lines = ["# Replanning", "", f"{versions()}.", ""]
-    lines += ["Times are milliseconds an update, from the changed world to the repaired plan.", ""]
-    for name in (*RACES, *STUDIES):  # parts of earlier runs stay
-        part = options.output / f"{name}.md"
+    lines += [
+        "Written by `python -m experiments replanning`. Times are milliseconds an update, from the "
+        "changed world to the repaired plan; all planners answer in turn, so ratios hold where "
+        "the machine is busy.",
+        "",
+    ]
+    for name in (*RACES, *STUDIES):
+        part = output / f"{name}.md"
         if part.is_file():
             lines += [part.read_text(encoding="utf-8")]
-    _write(options.output / "replanning.md", lines)
+    _write(output / "replanning.md", lines)
 
 
 def _write(file: Path, lines: list[str]) -> None:

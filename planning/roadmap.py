@@ -175,6 +175,10 @@ class Roadmap:
         The volume in the radius is that of the sampled space: with ``free_only`` the fraction of
         accepted samples times the volume of the bounds.
 
+        The default was chosen by ``python -m experiments replanning --only connection``: among
+        moving discs, twice the degree shortens paths by half a per cent and takes twice as long,
+        and nearest neighbours of the same degree are neither shorter nor faster.
+
         References
         ----------
         Janson, Schmerling, Clark, Pavone (2015), "Fast marching tree", Theorem 4.1, and section
