@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,6 +34,11 @@ def check_rules(problem, partition, selection: str, update: str) -> None:
     """Raise ValueError when the three rules do not go together on this problem."""
     if isinstance(partition, str):
         known("partition", partition, PARTITIONS)
+    elif not isinstance(partition, Sequence | np.ndarray):
+        raise TypeError(
+            f"partition must be one of {listed(PARTITIONS)} or a sequence of index arrays, got "
+            f"{type(partition).__name__}."
+        )
     known("selection", selection, SELECTIONS)
     known("update", update, UPDATES)
     variable = isinstance(partition, str) and partition == "variable"
@@ -95,7 +102,7 @@ def _check_groups(partition, selection: str, update: str) -> None:
 
 
 def _check_graph(problem, partition, selection: str, update: str, variable: bool) -> None:
-    has_graph = hasattr(problem, "graph")
+    has_graph = hasattr(type(problem), "graph")  # the graph itself is built when it is needed
     name = type(problem).__name__
     if isinstance(partition, str) and partition in ("forest", "colors") and not has_graph:
         raise ValueError(
@@ -150,7 +157,10 @@ def check_start(problem, x0, name: str = "x0") -> NDArray[np.float64]:
     lower, upper = problem.penalty.bounds(n)
     if x0 is None:
         return np.clip(np.zeros(n), lower, upper)
-    x = np.array(x0.x if isinstance(x0, Result) else x0, dtype=np.float64)
+    given = np.asarray(x0.x if isinstance(x0, Result) else x0)
+    if given.dtype.kind not in "fiub":
+        raise TypeError(f"x0 must be real numbers, got dtype {given.dtype}.")
+    x = np.array(given, dtype=np.float64)
     if x.shape != (n,):
         raise ValueError(f"{name} must have shape ({n},), got {x.shape}.")
     if not np.isfinite(x).all():
@@ -165,8 +175,10 @@ def check_start(problem, x0, name: str = "x0") -> NDArray[np.float64]:
     return x
 
 
-def check_limits(tol, max_iter, time_limit, callback_every) -> None:
+def check_limits(tol, max_iter, time_limit, callback, callback_every) -> None:
     """Raise when a stopping rule is malformed."""
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be callable, got {type(callback).__name__}.")
     if not (isinstance(tol, int | float | np.number) and np.isfinite(tol) and tol >= 0.0):
         raise ValueError(f"tol must be a finite number, at least 0, got {tol}.")
     for name, value in (("max_iter", max_iter), ("callback_every", callback_every)):

@@ -197,9 +197,10 @@ class ForestRun(ChosenRun):
             return np.array([-g[p.order] @ self.step(p, g) for p in self.plans])
         square = g * g
         if rules.selection == _state.GSD:
-            square = square / rules.diagonal
+            square = square / (rules.diagonal + self.problem.penalty.l2)
         score = np.add.reduceat(square[rules.block_index], rules.block_ptr[:-1])
-        return score / rules.block_lipschitz if rules.selection == _state.GSL else score
+        bound = rules.block_lipschitz + self.problem.penalty.l2
+        return score / bound if rules.selection == _state.GSL else score
 
     def next_plan(self) -> Elimination | None:
         """Elimination of the next block; None when all is optimal."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import time
 
 import numpy as np
@@ -18,8 +17,6 @@ from problems._linear_kernels import full_gradient
 
 CHUNK_S = 0.05  # how long Python stays away
 REFRESH = 512  # iterations after which the books are rebuilt, against the drift of rounding
-
-logger = logging.getLogger("southwell")
 
 
 class Run:
@@ -76,7 +73,7 @@ class Run:
         """Largest entry of the minimum-norm subgradient (its length, for penalised groups)."""
         a = self.arrays
         if len(a.group_weight):
-            return self.problem.group_violation(x, gradient)
+            return self.problem.penalty.group_violation(x, gradient)
         return float(np.abs(_subgradient(gradient, x, a.l1, a.l2, a.lower, a.upper)).max())
 
     def threshold(self, tol: float) -> float:
@@ -88,9 +85,12 @@ class Run:
 
     def drive(self, tol, max_iter, time_limit, callback, callback_every, verbose) -> None:
         """Run chunks until something says stop."""
-        limit = self.threshold(tol)
-        chunk, told = 16, self.started
+        limit, chunk = self.threshold(tol), 16
+        bar = _progress_bar(max_iter) if verbose else None
         while True:
+            if bar is not None:
+                bar.set_postfix_str(f"objective {self.objective:.8g}", refresh=False)
+                bar.update(self.n_iter - bar.n)
             if self.measure() <= limit:
                 self.status = Status.CONVERGED
                 return
@@ -105,9 +105,6 @@ class Run:
             outcome = self.advance(min(n_iter, max_iter - self.n_iter))
             spent = max(self.elapsed - begun, 1e-6)
             chunk = int(np.clip(chunk * min(CHUNK_S, remaining) / spent, 1, 4 * chunk))
-            if verbose and time.perf_counter() - told > 1.0:
-                told = time.perf_counter()
-                logger.info("%d updates, objective %.10g", self.n_iter, self.objective)
             if callback is not None and self.call(callback):
                 self.status = Status.STOPPED
                 return
@@ -190,6 +187,13 @@ class Run:
             identified_at=int(self.state.counters[_state.LAST_CHANGE]),
             gap_kind=self.gap_kind,
         )
+
+
+def _progress_bar(max_iter: int):
+    """Bar on the standard error, redrawn at most ten times a second."""
+    from tqdm import tqdm
+
+    return tqdm(total=max_iter, desc="minimize", unit=" updates")
 
 
 def _subgradient(gradient, x, l1, l2, lower, upper) -> NDArray[np.float64]:

@@ -40,7 +40,7 @@ def coordinate_score(selection, g, u, L, D, l1, l2, lower, upper):
     ::
 
         gs     s^2                      gs-r   (u - prox(u - g / L))^2
-        gsl    s^2 / L                  gs-q   decrease of g d + L d^2 / 2 + penalty
+        gsl    s^2 / (L + l2)           gs-q   decrease of g d + L d^2 / 2 + penalty
         gsd    s^2 / D, or gs-q's decrease with D in place of L where a penalty is present
     """
     if selection == GS_R:
@@ -52,7 +52,7 @@ def coordinate_score(selection, g, u, L, D, l1, l2, lower, upper):
     if selection == GS:
         return s * s
     if selection == GSL:
-        return s * s / L
+        return s * s / (L + l2)
     if s == 0.0:
         return 0.0
     return model_decrease(g, u, D, l1, l2, lower, upper)
@@ -131,7 +131,8 @@ def fixed_score(problem, rules, state, b, work):
     if rules.selection == GSQ:
         m = end - begin
         for a in range(m):
-            work.g[a] = state.gradient[rules.block_index[begin + a]]
+            i = rules.block_index[begin + a]
+            work.g[a] = state.gradient[i] + problem.l2 * state.x[i]
         place = rules.factor_ptr[b]
         factor = rules.factor[place : place + m * m].reshape((m, m))
         return solve_factored(factor, m, work.g, work.step)

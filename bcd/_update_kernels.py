@@ -32,6 +32,7 @@ from problems.penalties import minimum_norm_subgradient, prox, prox_group
 
 ARMIJO = 1e-4
 MAX_HALVINGS = 60
+ROUNDING = 1e-12
 
 
 @inner_kernel
@@ -107,6 +108,30 @@ def prox_gradient_step(problem, state, m, L, b, work):
         v = u - work.g[a] / L
         new = prox(v, 1.0 / L, problem.l1, problem.l2, problem.lower[i], problem.upper[i])
         work.step[a] = new - u
+
+
+@inner_kernel
+def variable_prox_gradient_step(problem, rules, state, m, work):
+    """Raise L on a variable block until ``d'H_b d <= L |d|^2`` holds for the step taken.
+
+    Power iteration starts from g and may end at a smaller eigenvalue when g lies in its space; with
+    a penalty the step is not along g, so that the bound has to be looked at and power iteration to
+    start again from the step.
+    """
+    L = block_curvature(problem, rules, state, m, -1, work)
+    prox_gradient_step(problem, state, m, L, -1, work)
+    if m == 1:
+        return
+    for _ in range(MAX_HALVINGS):
+        square = curved = 0.0
+        for a in range(m):
+            square += work.step[a] * work.step[a]
+            for c in range(m):
+                curved += work.step[a] * work.H[a, c] * work.step[c]
+        if curved <= L * square * (1.0 + ROUNDING):
+            return
+        L = largest_eigenvalue(work.H, m, work.step, work.vectors[0], work.vectors[1])
+        prox_gradient_step(problem, state, m, L, -1, work)
 
 
 @inner_kernel
@@ -361,8 +386,10 @@ def choose_step(problem, rules, state, m, b, work):
     block_gradient(problem, rules, state, m, work)
     update = rules.update
     if update == PROX_GRADIENT:
-        L = block_curvature(problem, rules, state, m, b, work)
-        prox_gradient_step(problem, state, m, L, b, work)
+        if b < 0:
+            variable_prox_gradient_step(problem, rules, state, m, work)
+        else:
+            prox_gradient_step(problem, state, m, rules.block_lipschitz[b], b, work)
         return
     if update == BACKTRACKING:
         backtracking_step(problem, rules, state, m, b, work)

@@ -82,7 +82,7 @@ def minimize(
     random_state : int or Generator, default=None
         Of random partitions and selections; runs with the same seed are the same.
     verbose : bool, default=False
-        Whether progress is logged to the logger ``southwell`` about once a second.
+        Whether a progress bar with the objective is shown on the standard error.
     gram : bool, default=None
         Whether dense least squares keeps its gradient by columns of A'A; by cost when None.
     heap : bool, default=None
@@ -145,7 +145,7 @@ def minimize(
             update = "matrix" if bounded else "newton"
     _checks.check_rules(problem, partition, selection, update)
     _checks.check_diagonal(diagonal)
-    _checks.check_limits(tol, max_iter, time_limit, callback_every)
+    _checks.check_limits(tol, max_iter, time_limit, callback, callback_every)
     x = _checks.check_start(problem, x0)
     if block_size == "auto":
         return _working_sets(

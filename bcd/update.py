@@ -1,7 +1,8 @@
 """How a chosen block moves: the rules by name; their equations are in ``_update_kernels``.
 
 ``gradient``         ``d = -g_b / L_b``
-``backtracking``     the same with L_b estimated, doubled until the quadratic bound holds
+``backtracking``     the same with L_b estimated, doubled until the quadratic bound holds; it looks
+                     at objectives, so that rounding ends it at about 1e-8 of the first gradient
 ``matrix``           ``d = -H_b^-1 g_b``
 ``newton``           the true Hessian block and a line search
 ``exact``            the block's minimiser (quadratics, with or without penalty)

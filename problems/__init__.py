@@ -10,13 +10,14 @@ from problems.margins import (
     SquaredHinge,
 )
 from problems.penalties import L1, Bounds, ElasticNet, GroupL2, NonNegative, Penalty
-from problems.quadratic import Quadratic
+from problems.quadratic import GraphQuadratic, Quadratic
 
 __all__ = [
     "L1",
     "Bounds",
     "CustomLoss",
     "ElasticNet",
+    "GraphQuadratic",
     "GroupL2",
     "Huber",
     "LeastSquares",

@@ -292,22 +292,6 @@ class LinearModel:
         """L_b: the largest eigenvalue of H_b."""
         return float(np.linalg.eigvalsh(self.bound_block(block))[-1])
 
-    def group_violation(self, x: NDArray, gradient: NDArray) -> float:
-        """Largest length of the minimum-norm subgradient of a penalised group."""
-        penalty, worst = self.penalty, 0.0
-        groups = penalty.groups or ()
-        weights = np.broadcast_to(np.asarray(penalty.group_weight), (len(groups),))
-        for group, weight in zip(groups, weights, strict=True):
-            u, g = x[np.asarray(group)], gradient[np.asarray(group)]
-            length = np.linalg.norm(u)
-            if length > 0.0:
-                g = g + weight * u / length
-            signed = g + penalty.l1 * np.sign(u)
-            shrunk = np.sign(g) * np.maximum(np.abs(g) - penalty.l1, 0.0)
-            s = np.linalg.norm(np.where(u != 0.0, signed, shrunk))
-            worst = max(worst, float(s if length > 0.0 else max(0.0, s - weight)))
-        return worst
-
     def duality_gap(self, x: NDArray, gradient: NDArray | None = None) -> float | None:
         """Bound on the distance from the optimal objective, None where no bound is known."""
         return None

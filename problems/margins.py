@@ -89,11 +89,12 @@ class Multinomial(LinearModel):
     loss = MULTINOMIAL
 
     def __init__(self, A, y, penalty: Penalty | None = None, *, n_classes=None) -> None:
-        target = np.asarray(y)
-        self.n_scores = int(n_classes) if n_classes is not None else int(np.max(target)) + 1
+        self._n_classes = n_classes
         super().__init__(A, y, penalty)
 
     def _check_target(self) -> None:
+        largest = int(self.y.max())
+        self.n_scores = largest + 1 if self._n_classes is None else int(self._n_classes)
         valid = (self.y >= 0) & (self.y < self.n_scores) & (self.y == np.floor(self.y))
         if not valid.all():
             raise ValueError(

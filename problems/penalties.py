@@ -108,7 +108,8 @@ class Penalty:
     Raises
     ------
     ValueError
-        If a weight is negative or not finite, a bound is NaN, or a lower bound exceeds its upper.
+        If a weight is negative or not finite, a bound is NaN, a lower bound exceeds its upper, or
+        groups come with l2 or bounds.
     """
 
     l1: float = 0.0
@@ -123,6 +124,11 @@ class Penalty:
         object.__setattr__(self, "l2", _not_negative("l2", self.l2))
         lower = np.asarray(self.lower, dtype=np.float64)
         upper = np.asarray(self.upper, dtype=np.float64)
+        if self.groups is not None and (self.l2 > 0.0 or self.is_bounded):
+            raise ValueError(
+                "groups must come without l2 and bounds, for which no proximal operator of a group "
+                "is known here; use groups with l1 only."
+            )
         if np.isnan(lower).any() or np.isnan(upper).any():
             raise ValueError("bounds must not be NaN.")
         if lower.ndim and upper.ndim and lower.shape != upper.shape:
@@ -162,6 +168,21 @@ class Penalty:
                 raise ValueError(f"{name} must have shape ({n},), got {value.shape}.")
             result.append(np.ascontiguousarray(np.broadcast_to(value, (n,))).copy())
         return result[0], result[1]
+
+    def group_violation(self, x: NDArray, gradient: NDArray) -> float:
+        """Largest length of the minimum-norm subgradient of a group, given the smooth gradient."""
+        groups, worst = self.groups or (), 0.0
+        weights = np.broadcast_to(np.asarray(self.group_weight), (len(groups),))
+        for group, weight in zip(groups, weights, strict=True):
+            u, g = x[np.asarray(group)], gradient[np.asarray(group)]
+            length = np.linalg.norm(u)
+            if length > 0.0:
+                g = g + weight * u / length
+            signed = g + self.l1 * np.sign(u)
+            shrunk = np.sign(g) * np.maximum(np.abs(g) - self.l1, 0.0)
+            s = np.linalg.norm(np.where(u != 0.0, signed, shrunk))
+            worst = max(worst, float(s if length > 0.0 else max(0.0, s - weight)))
+        return worst
 
     def value(self, x: NDArray) -> float:
         """Penalty at ``x``; inf outside the bounds."""

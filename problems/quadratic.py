@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 import scipy.sparse
 import scipy.sparse.csgraph
+import scipy.sparse.linalg
 from numpy.typing import ArrayLike, NDArray
 
 from graphs import CSRGraph
@@ -20,6 +21,8 @@ from graphs.forest import first_fit_forests
 from problems._linear_kernels import QUADRATIC, SPARSE_QUADRATIC, ProblemArrays
 from problems.losses import NO_LOSS, Loss
 from problems.penalties import Penalty
+
+MAX_ELIMINATED = 20_000  # unknowns up to which a Q that no row sum vouches for is factored once
 
 
 class Quadratic:
@@ -39,7 +42,8 @@ class Quadratic:
     ------
     ValueError
         If Q is not square, not finite, not symmetric or not positive definite as far as a look at
-        its diagonal, its size (dense) or its components (sparse Laplacians) can tell.
+        its diagonal, its eigenvalues (dense) or its row sums, components and pivots (sparse, the
+        last up to 20000 unknowns) can tell.
 
     Examples
     --------
@@ -77,6 +81,10 @@ class Quadratic:
             raise ValueError(f"q must have shape ({self.n_coordinates},), got {self.q.shape}.")
         if not np.isfinite(self.q).all():
             raise ValueError("q must be finite, got NaN or inf.")
+        if penalty is not None and not isinstance(penalty, Penalty):
+            raise TypeError(
+                f"penalty must be None or a problems.Penalty, got {type(penalty).__name__}."
+            )
         self.penalty, self.constant = penalty or Penalty(), float(constant)
         self.vertices = vertices
         self._check_definite()
@@ -105,18 +113,40 @@ class Quadratic:
             raise ValueError("Q must be positive definite, got a smallest eigenvalue of 0 or less.")
 
     def _check_grounded(self, diagonal: NDArray) -> None:
-        """Refuse a Laplacian with a component whose rows all sum to zero."""
+        """Refuse a component whose rows all sum to zero; else what is not diagonally dominant."""
         off = self.Q - scipy.sparse.diags_array(diagonal)
-        if off.nnz and off.max() > 0.0:
-            return  # not of this kind
-        slack = np.asarray(self.Q.sum(axis=1)).ravel() / diagonal
+        slack = 1.0 - np.asarray(abs(off).sum(axis=1)).ravel() / diagonal
         n_components, component = scipy.sparse.csgraph.connected_components(self.Q, directed=False)
         grounded = np.bincount(component, weights=slack > 1e-12, minlength=n_components) > 0
-        if not grounded.all():
+        if np.any(slack < -1e-12) or (off.nnz and off.max() > 0.0 and not grounded.all()):
+            self._check_pivots(diagonal)
+        elif not grounded.all():
             vertices = np.flatnonzero(component == np.flatnonzero(~grounded)[0])
             raise ValueError(
                 f"Q must be positive definite, got a component of {len(vertices)} vertices "
                 f"(vertex {vertices[0]} among them) that is not grounded; label one of them."
+            )
+
+    def _check_pivots(self, diagonal: NDArray) -> None:
+        """Refuse what symmetric elimination finds not to be definite, where that is cheap."""
+        if self.n_coordinates > MAX_ELIMINATED:
+            return
+        try:
+            factor = scipy.sparse.linalg.splu(
+                scipy.sparse.csc_array(self.Q),
+                permc_spec="MMD_AT_PLUS_A",
+                diag_pivot_thresh=0.0,
+                options={"SymmetricMode": True},
+            )
+        except RuntimeError:  # exactly singular
+            raise ValueError("Q must be positive definite, got a singular matrix.") from None
+        order = np.argsort(factor.perm_c)
+        pivots = factor.U.diagonal() / diagonal[order]
+        least = int(np.argmin(pivots))
+        if pivots[least] <= 1e-14 or not np.array_equal(factor.perm_r, factor.perm_c):
+            raise ValueError(
+                f"Q must be positive definite, got a pivot of {pivots[least]:.3g} times the "
+                f"diagonal at vertex {order[least]} when eliminated."
             )
 
     @cached_property
@@ -208,6 +238,5 @@ class Quadratic:
         """Return None: no dual point is at hand."""
         return None
 
-    def group_violation(self, x: NDArray, gradient: NDArray) -> float:
-        """Return inf: groups are for linear models."""
-        return np.inf
+
+GraphQuadratic = Quadratic  # a sparse Q's pattern is a graph
