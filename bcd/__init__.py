@@ -5,6 +5,7 @@ from bcd.engine import minimize
 from bcd.estimators.group import GroupLasso, SparseGroupLasso
 from bcd.estimators.lasso import ElasticNet, Lasso
 from bcd.estimators.multitask import MultiTaskElasticNet, MultiTaskLasso
+from bcd.estimators.logistic import LogisticRegression
 from bcd.result import Result, Status
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "ElasticNet",
     "GroupLasso",
     "Lasso",
+    "LogisticRegression",
     "MultiTaskElasticNet",
     "MultiTaskLasso",
     "Result",

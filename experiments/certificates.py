@@ -48,27 +48,45 @@ def lasso_gap(X, y, coef, alpha, l1_ratio=1.0, centered=False, positive=False):
     return primal / n_samples, gap / n_samples
 
 
+<<<<<<< HEAD
 def group_gap(X, y, coef, alpha, l1_ratio, groups, factors, centered=False, positive=False):
     """Objective and duality gap of the (sparse) group Lasso, both in units of the mean loss.
 
     ``1 / (2 n) ||y - X w - c||^2 + alpha l1_ratio ||w||_1
     + alpha (1 - l1_ratio) sum_g factors_g ||w_g||``. The dual point is the residual, scaled by the
     multiple that bounds best among those a bisection proves feasible.
+=======
+def logistic_gap(X, y, coef, intercept, C, l1_ratio):
+    """Objective and duality gap of (multinomial) logistic regression.
+
+    ``sum_i loss_i + (l1_ratio ||w||_1 + (1 - l1_ratio) / 2 ||w||^2) / C``, scikit-learn's objective
+    over C. The dual point lies between the labels and the model's probabilities: what the penalty's
+    dual ball allows, or the probabilities themselves where ``l1_ratio`` is below one. Without a
+    penalty no gap is known, and the largest slope stands for it.
+>>>>>>> a640619 (Add LogisticRegression: binary and multinomial working sets with proximal Newton steps and a gap)
 
     Parameters
     ----------
     X : {ndarray, sparse array} of shape (n_samples, n_features)
     y : ndarray of shape (n_samples,)
+<<<<<<< HEAD
     coef : ndarray of shape (n_features,)
     alpha, l1_ratio : float
     groups : list of lists of int
     factors : ndarray of shape (n_groups,)
     centered, positive : bool
+=======
+        Labels 0, 1, and so on.
+    coef, intercept : ndarray of shape (1 or n_classes, n_features) and (1 or n_classes,)
+        As in scikit-learn.
+    C, l1_ratio : float
+>>>>>>> a640619 (Add LogisticRegression: binary and multinomial working sets with proximal Newton steps and a gap)
 
     Returns
     -------
     objective, gap : float
     """
+<<<<<<< HEAD
     n_samples = len(y)
     target = y - y.mean() if centered else y
     fitted = X @ coef
@@ -128,3 +146,30 @@ def multitask_gap(X, Y, W, alpha, l1_ratio=1.0, centered=False):
     objective = 0.5 * squares + weight * np.linalg.norm(W, axis=1).sum()
     gap = objective - scale * inner + 0.5 * scale**2 * squares
     return objective / n_samples, gap / n_samples
+=======
+    scores = X @ coef.T + intercept
+    if scores.shape[1] == 1:
+        scores = np.column_stack([np.zeros(len(y)), scores])
+    scores = scores - scores.max(axis=1, keepdims=True)
+    target = np.zeros_like(scores)
+    target[np.arange(len(y)), y] = 1.0
+    log_p = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
+    l1, l2 = l1_ratio / C, (1.0 - l1_ratio) / C
+    w = coef.T
+    primal = -log_p[target > 0].sum() + l1 * np.abs(w).sum() + 0.5 * l2 * (w**2).sum()
+
+    def pull(probabilities):
+        return (X.T @ (target - probabilities))[:, -w.shape[1] :]
+
+    size = np.abs(pull(np.exp(log_p)) - l2 * w)
+    if l1 == 0.0 and l2 == 0.0:
+        return primal, size.max()
+    scale = min(1.0, np.min(l1 / np.maximum(size, 1e-300))) if l1 > 0.0 else 1.0
+    gaps = []
+    for t in (scale, 1.0) if l2 > 0.0 else (scale,):
+        mixed = (1.0 - t) * target + t * np.exp(log_p)
+        entropy = -(mixed * np.log(np.where(mixed > 0.0, mixed, 1.0))).sum()
+        excess = np.maximum(np.abs(pull(mixed)) - l1, 0.0)
+        gaps.append(primal - entropy + ((excess**2).sum() / (2.0 * l2) if l2 > 0.0 else 0.0))
+    return primal, min(gaps)
+>>>>>>> a640619 (Add LogisticRegression: binary and multinomial working sets with proximal Newton steps and a gap)

@@ -31,6 +31,15 @@ def kernel(function: F) -> F:
     return _compile(function, OPTIONS)
 
 
+def sum_kernel(function: F) -> F:
+    """Compile a kernel whose sums may be taken in any order; NaN and infinity keep their meaning.
+
+    What it calls is compiled with the same licence (numba hands the caller's options down), so it
+    must call nothing whose order of operations matters.
+    """
+    return _compile(function, OPTIONS | {"fastmath": {"reassoc", "contract", "arcp", "nsz"}})
+
+
 def _compile(function: F, options: dict) -> F:
     try:
         return numba.njit(cache=True, **options)(function)

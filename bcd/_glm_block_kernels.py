@@ -1,0 +1,200 @@
+"""Passes over a working block W: the chosen columns of a design, compressed by columns and by rows.
+
+Names: ``ptr, index, value`` a compressed form with local column numbers; ``h`` (n,) the curvatures
+of the samples; ``G`` (k, k) float64.
+"""
+
+import numpy as np
+
+from graphs._jit import kernel, sum_kernel
+
+
+@kernel
+def count_entries(indptr, columns):
+    """Count the stored entries of the chosen columns."""
+    total = 0
+    for k in range(len(columns)):
+        total += indptr[columns[k] + 1] - indptr[columns[k]]
+    return total
+
+
+@kernel
+def take_columns(data, indices, indptr, columns, ptr, index, value):
+    """Copy the chosen columns behind each other, as float64 with 32-bit row numbers.
+
+    ptr : (k + 1,) int64, of which ``ptr[0]`` is given;  index, value : overwritten from there on
+    """
+    slot = ptr[0]
+    for k in range(len(columns)):
+        for e in range(indptr[columns[k]], indptr[columns[k] + 1]):
+            index[slot] = indices[e]
+            value[slot] = data[e]
+            slot += 1
+        ptr[k + 1] = slot
+
+
+@kernel
+def compress_rows(n, ptr, index, value, row_ptr, row_index, row_value):
+    """Turn compressed columns into compressed rows, columns ascending in each.
+
+    row_ptr : (n + 1,) int64;  row_index int32, row_value float64 : all overwritten
+    """
+    row_ptr[:] = 0
+    for e in range(ptr[0], ptr[-1]):
+        row_ptr[index[e] + 1] += 1
+    for i in range(n):
+        row_ptr[i + 1] += row_ptr[i]
+    place = row_ptr[:-1].copy()
+    for k in range(len(ptr) - 1):
+        for e in range(ptr[k], ptr[k + 1]):
+            slot = place[index[e]]
+            row_index[slot] = k
+            row_value[slot] = value[e]
+            place[index[e]] += 1
+
+
+@kernel
+def multiply_compressed(ptr, index, value, vector, out):
+    """Set ``out[k]`` to the inner product of compressed vector k with a dense vector."""
+    for k in range(len(ptr) - 1):
+        total = 0.0
+        for e in range(ptr[k], ptr[k + 1]):
+            total += value[e] * vector[index[e]]
+        out[k] = total
+
+
+@kernel
+def multiply_squares(ptr, index, value, vector, out):
+    """Do the same with the squares of the compressed values."""
+    for k in range(len(ptr) - 1):
+        total = 0.0
+        for e in range(ptr[k], ptr[k + 1]):
+            total += value[e] * value[e] * vector[index[e]]
+        out[k] = total
+
+
+@kernel
+def weighted_gram(row_ptr, row_index, row_value, h, G):
+    """Set ``G = W' diag(h) W``, a row of W at a time."""
+    G[:] = 0.0
+    for i in range(len(row_ptr) - 1):
+        if h[i] == 0.0:
+            continue
+        for a in range(row_ptr[i], row_ptr[i + 1]):
+            weight = h[i] * row_value[a]
+            out = G[row_index[a]]
+            for b in range(a, row_ptr[i + 1]):
+                out[row_index[b]] += weight * row_value[b]
+    for a in range(len(G)):
+        for b in range(a):
+            G[a, b] = G[b, a]
+
+
+@kernel
+def _new_value(gradient, curvature, u, l1):
+    target = curvature * u - gradient
+    if target > l1:
+        return (target - l1) / curvature
+    if target < -l1:
+        return (target + l1) / curvature
+    return 0.0
+
+
+@kernel
+def model_violation(gradient, u, l1):
+    """Length of the minimum-norm subgradient at one coordinate."""
+    if u > 0.0:
+        return abs(gradient + l1)
+    if u < 0.0:
+        return abs(gradient - l1)
+    return max(0.0, abs(gradient) - l1)
+
+
+@sum_kernel
+def _add(row, k, step, gradient):
+    for i in range(k):
+        gradient[i] += step * row[i]
+
+
+@kernel
+def sweep_gram(G, gradient, u, l1, n_sweeps, tol):
+    """Descend on ``gradient' d + d' G d / 2 + l1 |u + d|`` by exact coordinate updates.
+
+    gradient, u : (k,) kept up to date in place. Zeros are looked at in every third sweep.
+    Returns the sum over coordinates of what the last full sweep's updates gained, doubled.
+    """
+    k = len(u)
+    gained = 0.0
+    for sweep in range(n_sweeps):
+        whole = sweep % 3 == 0
+        moved = 0.0
+        for j in range(k):
+            curvature = G[j, j]
+            if curvature <= 0.0 or (u[j] == 0.0 and not whole):
+                continue
+            new = _new_value(gradient[j], curvature, u[j], l1[j])
+            step = new - u[j]
+            if step != 0.0:
+                u[j] = new
+                _add(G[j], k, step, gradient)
+                moved += step * step * curvature
+        if whole:
+            gained = moved
+        if moved <= tol and whole:
+            break
+    return gained
+
+
+@kernel
+def squared_violation(diagonal, gradient, u, l1):
+    """Sum of squared violations over curvatures: about twice what is left to gain."""
+    total = 0.0
+    for j in range(len(u)):
+        if diagonal[j] > 0.0:
+            total += model_violation(gradient[j], u[j], l1[j]) ** 2 / diagonal[j]
+    return total
+
+
+@kernel
+def sweep_columns(
+    ptr, index, value, h, diagonal, gradient, l2, x, u, l1, slope, state, n_sweeps, tol
+):
+    """Descend on the same model without a Gram matrix, keeping ``h (W d + c)`` per sample.
+
+    diagonal, l2 : (k,) ``W' h W`` plus l2, and l2;  gradient : (k,) of the smooth part at ``x``, l2 included
+    x, u : (k,) where the model was made, and ``x + d``;  u is changed
+    slope : (n,) ``h_i ((W d)_i + c)``, kept up to date;  state : (3,) intercept step c, total of h
+    (0 without an intercept), the intercept's derivative at d = 0
+    """
+    k = len(u)
+    gained = 0.0
+    for sweep in range(n_sweeps):
+        whole = sweep % 3 == 0
+        moved = 0.0
+        for j in range(k):
+            if diagonal[j] <= 0.0 or (u[j] == 0.0 and not whole):
+                continue
+            g = gradient[j] + l2[j] * (u[j] - x[j])
+            for e in range(ptr[j], ptr[j + 1]):
+                g += value[e] * slope[index[e]]
+            new = _new_value(g, diagonal[j], u[j], l1[j])
+            step = new - u[j]
+            if step != 0.0:
+                u[j] = new
+                for e in range(ptr[j], ptr[j + 1]):
+                    slope[index[e]] += step * value[e] * h[index[e]]
+                moved += step * step * diagonal[j]
+        if state[1] > 0.0:
+            total = state[2]
+            for i in range(len(slope)):
+                total += slope[i]
+            step = -total / state[1]
+            state[0] += step
+            for i in range(len(slope)):
+                slope[i] += step * h[i]
+            moved += step * step * state[1]
+        if whole:
+            gained = moved
+        if moved <= tol and whole:
+            break
+    return gained

@@ -1,0 +1,248 @@
+"""Generalised linear models with l1 and squared l2 terms by greedy working sets, with a certificate.
+
+Minimise ``sum_i s_i loss(a_i' x + c, y_i) + sum_j l1_j |x_j| + l2/2 ||x||^2`` over ``x`` and, with
+an intercept, over ``c``. As in ``working_set`` one iteration is one block update: the block is the
+support and the coordinates outside whose own update would gain most (gs-q); the update is a
+proximal Newton method on the block (``glm_newton``); the books are the scores and one pass
+``A' slope``, which also yields the duality gap (Nutini, Laradji & Schmidt, 2022; Johnson &
+Guestrin, 2015; Massias, Gramfort & Salmon, 2018).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bcd._score_kernels import dual_distance
+from bcd.design import Design, nonzero_columns
+from bcd.glm_block import make_block
+from bcd.glm_newton import Scores, descend_block, solve_definite
+from bcd.result import Result, Status
+from bcd.working_set import FIRST_BLOCK, SCREENING_SAVES, Progress, _Books, _outcome
+from problems.losses import HUBER, LOGISTIC, POISSON
+
+Vector = NDArray[np.float64]
+SMOOTHNESS = {LOGISTIC: 0.25, HUBER: 1.0, POISSON: np.inf}
+
+
+class DualCertificate(NamedTuple):
+    """Objective, duality gap, and the multiple of the dual direction that is the dual point."""
+
+    objective: float
+    gap: float
+    scale: float
+
+
+def solve_glm(
+    design: Design,
+    scores: Scores,
+    l1: Vector,
+    l2: Vector,
+    *,
+    x0: Vector | None = None,
+    intercept0: float = 0.0,
+    tol: float,
+    max_iter: int,
+    time_limit: float = np.inf,
+    callback: Callable[[Progress], bool | None] | None = None,
+) -> Result:
+    """Minimise until the duality gap is below tol.
+
+    Parameters
+    ----------
+    design : Design
+        ``A``, of shape (n_samples, n_features), centred if an intercept is fitted.
+    scores : Scores
+        The losses, and whether an intercept is fitted.
+    l1, l2 : ndarray of shape (n_features,)
+        Not negative. Features where both are zero have no penalty.
+    x0 : ndarray of shape (n_features,), default=None
+        Where to start; zeros when None.
+    intercept0 : float, default=0.0
+        For the columns as they are, not centred.
+    tol : float
+        On the duality gap, in units of the objective.
+    max_iter : int
+        Block updates at most.
+    time_limit : float, default=inf
+        Seconds, looked at between block updates.
+    callback : callable, default=None
+        Called with a :class:`Progress` after each update; a true answer stops the run.
+
+    Returns
+    -------
+    Result
+        ``extra["intercept"]`` holds ``c``, ``extra["gap"]`` the gap before each update.
+    """
+    books = _Books()
+    everything = nonzero_columns(design) if scores.intercept else _used_columns(design)
+    candidates = everything
+    x = np.zeros(design.shape[1])
+    block = make_block(design)
+    in_block = np.zeros(design.shape[1], dtype=np.bool_)
+    first = [everything[l1[everything] == 0.0]]
+    if x0 is not None:
+        x[everything] = x0[everything]
+        first.append(everything[(x[everything] != 0.0) & (l1[everything] > 0.0)])
+    shift = intercept0
+    if scores.intercept:
+        shift += float(design.means @ x)
+    start = np.concatenate(first)
+    if len(start):
+        block.append(start)
+        in_block[start] = True
+    xb = x[block.columns]
+    inner_tol = 0.0
+    best_gap, exhausted, n_iter = np.inf, False, 0
+    while True:
+        z = _scores_of(design, block, xb, scores.intercept)
+        scores.set(z + shift if shift else z)
+        if scores.intercept:
+            shift += scores.center()
+        dual = _free_dual(scores, block, l1, l2)
+        c = -design.correlate(dual, candidates)
+        certificate = certify_glm(scores, dual, c, x[candidates], l1[candidates], l2[candidates])
+        if len(candidates) < len(everything) and certificate.gap <= tol:
+            candidates = everything  # the last word is said over all features
+            c = -design.correlate(dual, candidates)
+            certificate = certify_glm(scores, dual, c, x[candidates], l1[candidates], l2[candidates])
+        support = np.flatnonzero(x).astype(np.int32)
+        books.enter(certificate, block.size, support)
+        status = _outcome(certificate.gap, tol, n_iter, max_iter, books, time_limit)
+        if callback is not None and n_iter:
+            progress = Progress(n_iter, certificate.objective, certificate.gap, x)
+            if callback(progress) and status is None:
+                status = Status.STOPPED
+        if status is None and exhausted and certificate.gap > 0.5 * best_gap:
+            status = Status.STALLED
+        if status is not None:
+            break
+        best_gap = min(best_gap, certificate.gap)
+        if len(candidates) > SCREENING_SAVES and np.isfinite(certificate.gap):
+            keep = _may_be_active(scores, design, certificate, c, x, l1, l2, candidates)
+            keep |= in_block[candidates]
+            candidates, c = candidates[keep], c[keep]
+        chosen = _greedy_block(scores, design, candidates, c, l1, l2, in_block, len(support))
+        exhausted = len(chosen) == 0 and inner_tol <= 0.3 * tol
+        if len(chosen):
+            block.append(chosen)
+            in_block[chosen] = True
+            xb = np.concatenate([xb, np.zeros(len(chosen))])
+            inner_tol = max(0.3 * tol, 0.05 * min(certificate.gap, scores.value))
+        else:
+            inner_tol = min(0.3 * tol, 0.1 * inner_tol)
+        xb, moved, _ = descend_block(scores, block, xb, l1[block.columns], l2[block.columns], inner_tol)
+        shift += moved
+        x[block.columns] = xb
+        n_iter += 1
+    c0 = shift - float(design.means @ x) if scores.intercept else 0.0
+    return Result(
+        x=x,
+        fun=certificate.objective,
+        gap=certificate.gap,
+        n_iter=n_iter,
+        status=status,
+        history=books.history(),
+        active_set=np.flatnonzero(x),
+        identified_at=books.identified_at,
+        gap_kind="duality",
+        extra={"gap": np.asarray(books.rows["gap"]), "intercept": c0},
+    )
+
+
+def _used_columns(design: Design) -> NDArray[np.int32]:
+    return np.flatnonzero(design.squares > 0.0).astype(np.int32)
+
+
+def _scores_of(design, block, xb, intercept: bool) -> Vector:
+    """Scores of the centred design from scratch; a sparse block holds its columns as they are."""
+    z = block.product(xb) if block.size else np.zeros(design.shape[0])
+    if intercept and not block.centered:
+        z -= design.means[block.columns] @ xb
+    return z
+
+
+def certify_glm(scores: Scores, dual: Vector, c: Vector, x: Vector, l1: Vector, l2: Vector):
+    """Bound how far ``x`` is from the minimum by the dual point ``dual``, as it is or scaled.
+
+    Parameters
+    ----------
+    scores : Scores
+        At ``x``.
+    dual : ndarray of shape (n_samples,)
+        The slopes, orthogonal to the intercept and to columns without any penalty.
+    c : ndarray of shape (k,)
+        ``-A' dual`` of the features in question; all others must be zero at the minimum.
+    x, l1, l2 : ndarray of shape (k,)
+    """
+    size = np.abs(c)
+    objective = scores.value + float(l1 @ np.abs(x)) + 0.5 * float(l2 @ (x * x))
+    ridged = l2 > 0.0
+    penalised = (l1 > 0.0) | ridged
+    limit = l1 + l2 * np.abs(x)
+    binding = (size > limit) & (l1 > 0.0)
+    scale = float((limit[binding] / size[binding]).min()) if binding.any() else 1.0
+    only_l1 = bool((penalised & ~ridged).any())
+    best, best_scale = np.inf, scale
+    for t in {scale} if only_l1 else {scale, 1.0}:
+        linear = (l1 * np.abs(x) + 0.5 * l2 * x * x - t * c * x)[penalised]
+        gap = float(linear.sum())
+        gap += float((np.maximum(t * size - l1, 0.0)[ridged] ** 2 / (2.0 * l2[ridged])).sum())
+        if t != 1.0 or dual is not scores.slope:
+            gap += dual_distance(
+                scores.tag, scores.parameter, scores.z, scores.y, scores.weight, t * dual
+            )
+        if gap < best:
+            best, best_scale = gap, t
+    return DualCertificate(objective, max(best, 0.0), best_scale)
+
+
+def _free_dual(scores: Scores, block, l1: Vector, l2: Vector) -> Vector:
+    """Return the slopes after one Newton step on what has no penalty, orthogonal to its columns."""
+    free = np.flatnonzero((l1[block.columns] == 0.0) & (l2[block.columns] == 0.0))
+    if len(free) == 0:
+        return scores.slope
+    h = scores.curvature
+    gradient = block.correlate(scores.slope)[free]
+    G = block.gram(h)[np.ix_(free, free)]
+    border = block.correlate(h)[free]
+    total = float(h.sum())
+    if scores.intercept:
+        G -= np.outer(border, border / total)
+    step = np.zeros(block.size)
+    step[free] = solve_definite(G, -gradient)
+    change = block.product(step)
+    if scores.intercept:
+        change -= (h @ change) / total
+    return scores.slope + h * change
+
+
+def _may_be_active(scores, design, certificate, c, x, l1, l2, candidates) -> NDArray[np.bool_]:
+    """Tell which features the gap-safe sphere cannot rule out (Ndiaye et al., 2017, section 4).
+
+    A loss of smoothness L has a dual that is 1/L-strongly concave, with sample weights too.
+    """
+    smooth = SMOOTHNESS[scores.tag]
+    if not np.isfinite(smooth) or l2.any():
+        return np.ones(len(candidates), dtype=np.bool_)
+    radius = np.sqrt(2.0 * smooth * float(scores.weight.max()) * certificate.gap)
+    reach = certificate.scale * np.abs(c) + radius * np.sqrt(design.squares[candidates])
+    return reach >= l1[candidates]
+
+
+def _greedy_block(
+    scores, design, candidates, c, l1, l2, in_block, n_support
+) -> NDArray[np.int32]:
+    """Choose by gs-q: the largest decreases ``(|c_j| - l1_j)+^2 / (2 h ||a_j||^2)`` outside."""
+    h = float(scores.curvature.mean())
+    excess = np.abs(c) - l1[candidates]
+    gains = excess**2 / (h * design.squares[candidates] + l2[candidates])
+    score = np.where(~in_block[candidates] & (excess > 0.0), gains, 0.0)
+    violating = np.flatnonzero(score)
+    room = max(FIRST_BLOCK, n_support)
+    if len(violating) > room:
+        violating = violating[np.argpartition(-score[violating], room)[:room]]
+    return candidates[violating]

@@ -1,0 +1,209 @@
+"""Working blocks of generalised linear models: the chosen columns, laid out for Newton steps.
+
+A block copies its columns once: dense ones one after another, sparse ones compressed by columns and
+by rows. It is small; the design itself is never copied.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bcd._glm_block_kernels import (
+    compress_rows,
+    count_entries,
+    multiply_compressed,
+    multiply_squares,
+    take_columns,
+    weighted_gram,
+)
+from bcd.design import DenseDesign, Design, SparseDesign
+
+Vector = NDArray[np.float64]
+
+
+class Block(Protocol):
+    """What the Newton solver asks of the working block ``W`` of shape (n_samples, size)."""
+
+    columns: NDArray[np.int32]
+    centered: bool  # whether the columns are centred when the design is
+
+    @property
+    def size(self) -> int:
+        """Number of columns."""
+
+    def append(self, columns: NDArray[np.int32]) -> None:
+        """Take further columns of the design in."""
+
+    def product(self, step: Vector) -> Vector:
+        """Return ``W @ step``."""
+
+    def correlate(self, slope: Vector) -> Vector:
+        """Return ``W' slope``."""
+
+    def squares(self, h: Vector) -> Vector:
+        """Return the diagonal of ``W' diag(h) W``."""
+
+    def gram(self, h: Vector) -> Vector:
+        """Return ``W' diag(h) W``."""
+
+    def gram_pays(self) -> bool:
+        """Whether to form Gram matrices rather than to walk columns."""
+
+    def factor_pays(self) -> bool:
+        """Whether to factor a Gram matrix rather than to take conjugate gradients."""
+
+
+class DenseBlock:
+    """Columns of a dense design; centred when the design has an intercept."""
+
+    centered = True
+
+    def __init__(self, design: DenseDesign):
+        self.design = design
+        self.columns = np.empty(0, dtype=np.int32)
+        self.rows = np.empty((64, design.shape[0]))
+
+    @property
+    def size(self) -> int:
+        """Number of columns."""
+        return len(self.columns)
+
+    def append(self, columns: NDArray[np.int32]) -> None:
+        """Take further columns of the design in."""
+        size, grown = self.size, self.size + len(columns)
+        if grown > len(self.rows):
+            rows = np.empty((max(grown, 2 * len(self.rows)), self.rows.shape[1]))
+            rows[:size] = self.rows[:size]
+            self.rows = rows
+        self.rows[size:grown] = self.design.matrix[:, columns].T
+        if len(self.design.u):
+            self.rows[size:grown] -= self.design.means[columns][:, None]
+        self.columns = np.concatenate([self.columns, columns])
+
+    def product(self, step: Vector) -> Vector:
+        """Return ``W @ step``."""
+        return step @ self.rows[: self.size]
+
+    def correlate(self, slope: Vector) -> Vector:
+        """Return ``W' slope``."""
+        return self.rows[: self.size] @ slope
+
+    def squares(self, h: Vector) -> Vector:
+        """Return the diagonal of ``W' diag(h) W``."""
+        rows = self.rows[: self.size]
+        return np.einsum("ki,ki,i->k", rows, rows, h)
+
+    def gram(self, h: Vector) -> Vector:
+        """Return ``W' diag(h) W``."""
+        scaled = self.rows[: self.size] * np.sqrt(h)
+        return scaled @ scaled.T
+
+    def gram_pays(self) -> bool:
+        """Whether to form Gram matrices rather than to walk columns."""
+        return True
+
+    def factor_pays(self) -> bool:
+        """Whether to factor a Gram matrix rather than to take conjugate gradients."""
+        return self.size <= max(100, min(1000, 2 * self.rows.shape[1]))
+
+
+class SparseBlock:
+    """Columns of a sparse design, compressed by columns and by rows; never centred."""
+
+    centered = False
+
+    def __init__(self, design: SparseDesign):
+        self.design = design
+        self.columns = np.empty(0, dtype=np.int32)
+        self.ptr = np.zeros(1, dtype=np.int64)
+        self.index = np.empty(0, dtype=np.int32)
+        self.value = np.empty(0)
+        self.row_ptr = np.zeros(design.shape[0] + 1, dtype=np.int64)
+        self.row_index = np.empty(0, dtype=np.int32)
+        self.row_value = np.empty(0)
+
+    @property
+    def size(self) -> int:
+        """Number of columns."""
+        return len(self.columns)
+
+    def append(self, columns: NDArray[np.int32]) -> None:
+        """Take further columns of the design in."""
+        matrix = self.design.matrix
+        stored = int(self.ptr[-1])
+        total = stored + count_entries(matrix.indptr, columns)
+        if total > len(self.value):
+            index = np.empty(max(total, 2 * stored), dtype=np.int32)
+            value = np.empty(len(index))
+            index[:stored], value[:stored] = self.index[:stored], self.value[:stored]
+            self.index, self.value = index, value
+        ptr = np.empty(self.size + len(columns) + 1, dtype=np.int64)
+        ptr[: len(self.ptr)] = self.ptr
+        take_columns(
+            matrix.data,
+            matrix.indices,
+            matrix.indptr,
+            columns,
+            ptr[self.size :],
+            self.index,
+            self.value,
+        )
+        self.ptr = ptr
+        self.columns = np.concatenate([self.columns, columns])
+        if total > len(self.row_value):
+            self.row_index = np.empty(len(self.index), dtype=np.int32)
+            self.row_value = np.empty(len(self.index))
+        compress_rows(
+            self.design.shape[0],
+            self.ptr,
+            self.index,
+            self.value,
+            self.row_ptr,
+            self.row_index,
+            self.row_value,
+        )
+
+    def product(self, step: Vector) -> Vector:
+        """Return ``W @ step``."""
+        out = np.empty(self.design.shape[0])
+        multiply_compressed(self.row_ptr, self.row_index, self.row_value, step, out)
+        return out
+
+    def correlate(self, slope: Vector) -> Vector:
+        """Return ``W' slope``."""
+        out = np.empty(self.size)
+        multiply_compressed(self.ptr, self.index, self.value, slope, out)
+        return out
+
+    def squares(self, h: Vector) -> Vector:
+        """Return the diagonal of ``W' diag(h) W``."""
+        out = np.empty(self.size)
+        multiply_squares(self.ptr, self.index, self.value, h, out)
+        return out
+
+    def gram(self, h: Vector) -> Vector:
+        """Return ``W' diag(h) W``."""
+        G = np.empty((self.size, self.size))
+        weighted_gram(self.row_ptr, self.row_index, self.row_value, h, G)
+        return G
+
+    def gram_pays(self) -> bool:
+        """Whether to form Gram matrices rather than to walk columns."""
+        entries = np.diff(self.row_ptr).astype(np.float64)
+        gram = 0.5 * float(entries @ entries)
+        return gram + self.size**3 / 60.0 <= 60.0 * float(self.ptr[-1]) + 1e5
+
+    def factor_pays(self) -> bool:
+        """Whether to factor a Gram matrix rather than to take conjugate gradients."""
+        return self.gram_pays()
+
+
+def make_block(design: Design) -> Block:
+    """Return an empty working block of a design."""
+    if isinstance(design, SparseDesign):
+        return SparseBlock(design)
+    assert isinstance(design, DenseDesign)
+    return DenseBlock(design)
