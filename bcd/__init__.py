@@ -3,22 +3,30 @@
 from bcd.complexity import ActiveSetComplexity, active_set_complexity
 from bcd.engine import minimize
 from bcd.estimators.group import GroupLasso, SparseGroupLasso
+from bcd.estimators.huber import HuberRegressor
 from bcd.estimators.lasso import ElasticNet, Lasso
-from bcd.estimators.multitask import MultiTaskElasticNet, MultiTaskLasso
 from bcd.estimators.logistic import LogisticRegression
+from bcd.estimators.logistic_path import LogisticPath, LogisticRegressionCV, logistic_path
+from bcd.estimators.multitask import MultiTaskElasticNet, MultiTaskLasso
+from bcd.estimators.poisson import PoissonRegressor
 from bcd.result import Result, Status
 
 __all__ = [
     "ActiveSetComplexity",
     "ElasticNet",
     "GroupLasso",
+    "HuberRegressor",
     "Lasso",
+    "LogisticPath",
     "LogisticRegression",
+    "LogisticRegressionCV",
     "MultiTaskElasticNet",
     "MultiTaskLasso",
+    "PoissonRegressor",
     "Result",
     "SparseGroupLasso",
     "Status",
     "active_set_complexity",
+    "logistic_path",
     "minimize",
 ]

@@ -74,17 +74,30 @@ def multiply_squares(ptr, index, value, vector, out):
 
 
 @kernel
-def weighted_gram(row_ptr, row_index, row_value, h, G):
-    """Set ``G = W' diag(h) W``, a row of W at a time."""
+def weighted_gram(row_ptr, row_index, row_value, h, place, G):
+    """Set ``G = W' diag(h) W`` over chosen columns, a row of W at a time.
+
+    place : (k,) int32, where each column stands in G, ascending; -1 for columns left out
+    """
     G[:] = 0.0
+    most = 0
     for i in range(len(row_ptr) - 1):
-        if h[i] == 0.0:
-            continue
-        for a in range(row_ptr[i], row_ptr[i + 1]):
-            weight = h[i] * row_value[a]
-            out = G[row_index[a]]
-            for b in range(a, row_ptr[i + 1]):
-                out[row_index[b]] += weight * row_value[b]
+        most = max(most, row_ptr[i + 1] - row_ptr[i])
+    column = np.empty(most, dtype=np.int32)
+    entry = np.empty(most)
+    for i in range(len(row_ptr) - 1):
+        weight = h[i]
+        count = 0
+        for e in range(row_ptr[i], row_ptr[i + 1]):
+            if place[row_index[e]] >= 0:
+                column[count] = place[row_index[e]]
+                entry[count] = row_value[e]
+                count += 1
+        for a in range(count):
+            scaled = weight * entry[a]
+            out = G[column[a]]
+            for b in range(a, count):
+                out[column[b]] += scaled * entry[b]
     for a in range(len(G)):
         for b in range(a):
             G[a, b] = G[b, a]
@@ -157,21 +170,22 @@ def squared_violation(diagonal, gradient, u, l1):
 
 @kernel
 def sweep_columns(
-    ptr, index, value, h, diagonal, gradient, l2, x, u, l1, slope, state, n_sweeps, tol
+    ptr, index, value, chosen, h, diagonal, gradient, l2, x, u, l1, slope, state, n_sweeps, tol
 ):
     """Descend on the same model without a Gram matrix, keeping ``h (W d + c)`` per sample.
 
-    diagonal, l2 : (k,) ``W' h W`` plus l2, and l2;  gradient : (k,) of the smooth part at ``x``, l2 included
+    chosen : (m,) the coordinates that may move
+    diagonal, l2 : (k,) ``W' h W`` plus l2, and l2
+    gradient : (k,) of the smooth part at ``x``, l2 included
     x, u : (k,) where the model was made, and ``x + d``;  u is changed
     slope : (n,) ``h_i ((W d)_i + c)``, kept up to date;  state : (3,) intercept step c, total of h
     (0 without an intercept), the intercept's derivative at d = 0
     """
-    k = len(u)
     gained = 0.0
     for sweep in range(n_sweeps):
         whole = sweep % 3 == 0
         moved = 0.0
-        for j in range(k):
+        for j in chosen:
             if diagonal[j] <= 0.0 or (u[j] == 0.0 and not whole):
                 continue
             g = gradient[j] + l2[j] * (u[j] - x[j])

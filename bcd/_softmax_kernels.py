@@ -1,7 +1,7 @@
-"""Compiled passes of multinomial regression: scores Z (n, K), probabilities P (n, K), weights w (n,).
+"""Compiled passes of multinomial regression: scores Z, probabilities P, both (n, K).
 
-The weighted Hessian in the scores of a sample is ``w (diag(p) - p p')``; coordinates are (k, K), one
-row a feature of the working block, which is compressed by columns (``ptr, index, value``).
+The Hessian in the scores of a sample of weight w is ``w (diag(p) - p p')``; coordinates are (k, K),
+one row a feature of the working block, which is compressed by columns (``ptr, index, value``).
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Generalised linear models with l1 and squared l2 terms by greedy working sets, with a certificate.
+"""Generalised linear models with l1 and squared l2 terms by certified greedy working sets.
 
 Minimise ``sum_i s_i loss(a_i' x + c, y_i) + sum_j l1_j |x_j| + l2/2 ||x||^2`` over ``x`` and, with
 an intercept, over ``c``. As in ``working_set`` one iteration is one block update: the block is the
@@ -108,7 +108,9 @@ def solve_glm(
         if len(candidates) < len(everything) and certificate.gap <= tol:
             candidates = everything  # the last word is said over all features
             c = -design.correlate(dual, candidates)
-            certificate = certify_glm(scores, dual, c, x[candidates], l1[candidates], l2[candidates])
+            certificate = certify_glm(
+                scores, dual, c, x[candidates], l1[candidates], l2[candidates]
+            )
         support = np.flatnonzero(x).astype(np.int32)
         books.enter(certificate, block.size, support)
         status = _outcome(certificate.gap, tol, n_iter, max_iter, books, time_limit)
@@ -134,7 +136,9 @@ def solve_glm(
             inner_tol = max(0.3 * tol, 0.05 * min(certificate.gap, scores.value))
         else:
             inner_tol = min(0.3 * tol, 0.1 * inner_tol)
-        xb, moved, _ = descend_block(scores, block, xb, l1[block.columns], l2[block.columns], inner_tol)
+        xb, moved, _ = descend_block(
+            scores, block, xb, l1[block.columns], l2[block.columns], inner_tol
+        )
         shift += moved
         x[block.columns] = xb
         n_iter += 1
@@ -207,7 +211,7 @@ def _free_dual(scores: Scores, block, l1: Vector, l2: Vector) -> Vector:
         return scores.slope
     h = scores.curvature
     gradient = block.correlate(scores.slope)[free]
-    G = block.gram(h)[np.ix_(free, free)]
+    G = block.gram(h, free)
     border = block.correlate(h)[free]
     total = float(h.sum())
     if scores.intercept:
@@ -233,9 +237,7 @@ def _may_be_active(scores, design, certificate, c, x, l1, l2, candidates) -> NDA
     return reach >= l1[candidates]
 
 
-def _greedy_block(
-    scores, design, candidates, c, l1, l2, in_block, n_support
-) -> NDArray[np.int32]:
+def _greedy_block(scores, design, candidates, c, l1, l2, in_block, n_support) -> NDArray[np.int32]:
     """Choose by gs-q: the largest decreases ``(|c_j| - l1_j)+^2 / (2 h ||a_j||^2)`` outside."""
     h = float(scores.curvature.mean())
     excess = np.abs(c) - l1[candidates]

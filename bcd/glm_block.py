@@ -46,8 +46,8 @@ class Block(Protocol):
     def squares(self, h: Vector) -> Vector:
         """Return the diagonal of ``W' diag(h) W``."""
 
-    def gram(self, h: Vector) -> Vector:
-        """Return ``W' diag(h) W``."""
+    def gram(self, h: Vector, chosen: NDArray[np.int64]) -> Vector:
+        """Return ``W' diag(h) W`` over the chosen columns."""
 
     def gram_pays(self) -> bool:
         """Whether to form Gram matrices rather than to walk columns."""
@@ -96,9 +96,9 @@ class DenseBlock:
         rows = self.rows[: self.size]
         return np.einsum("ki,ki,i->k", rows, rows, h)
 
-    def gram(self, h: Vector) -> Vector:
-        """Return ``W' diag(h) W``."""
-        scaled = self.rows[: self.size] * np.sqrt(h)
+    def gram(self, h: Vector, chosen: NDArray[np.int64]) -> Vector:
+        """Return ``W' diag(h) W`` over the chosen columns."""
+        scaled = self.rows[chosen] * np.sqrt(h)
         return scaled @ scaled.T
 
     def gram_pays(self) -> bool:
@@ -184,10 +184,12 @@ class SparseBlock:
         multiply_squares(self.ptr, self.index, self.value, h, out)
         return out
 
-    def gram(self, h: Vector) -> Vector:
-        """Return ``W' diag(h) W``."""
-        G = np.empty((self.size, self.size))
-        weighted_gram(self.row_ptr, self.row_index, self.row_value, h, G)
+    def gram(self, h: Vector, chosen: NDArray[np.int64]) -> Vector:
+        """Return ``W' diag(h) W`` over the chosen columns."""
+        G = np.empty((len(chosen), len(chosen)))
+        place = np.full(self.size, -1, dtype=np.int32)
+        place[chosen] = np.arange(len(chosen))
+        weighted_gram(self.row_ptr, self.row_index, self.row_value, h, place, G)
         return G
 
     def gram_pays(self) -> bool:

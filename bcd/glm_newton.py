@@ -24,6 +24,7 @@ HALVINGS = 40
 RIDGE = 1e-13  # relative; only where the support's columns are linearly dependent
 ROUNDING = 4e-16  # relative errors of the objective that a line search must overlook
 CG_STEPS = 500
+NEAR = 0.8  # of its l1 weight: zeros with a smaller slope stay out of a model
 
 
 class Scores:
@@ -112,7 +113,7 @@ def descend_block(
     best, stalled = np.inf, 0
     while n_rounds < MAX_ROUNDS:
         gradient = block.correlate(scores.slope)
-        gap = _gap_of_block(scores, gradient, x, l1, l2)
+        gap = _gap_of_block(scores, block, gradient, x, l1, l2)
         if gap <= tol:
             break
         stalled = stalled + 1 if gap > 0.9 * best else 0
@@ -132,7 +133,9 @@ def descend_block(
     return x, moved, n_rounds
 
 
-def _gap_of_block(scores: Scores, gradient: Vector, x: Vector, l1: Vector, l2: Vector) -> float:
+def _gap_of_block(
+    scores: Scores, block: Block, gradient: Vector, x: Vector, l1: Vector, l2: Vector
+) -> float:
     """Estimate the duality gap of the problem on the block, cheaply."""
     size = np.abs(gradient)
     ridged = l2 > 0.0
@@ -164,16 +167,17 @@ def _model_step(scores: Scores, block: Block, gradient: Vector, x: Vector, l1: V
     if not block.gram_pays():
         assert isinstance(block, SparseBlock)
         return _walk_model(scores, block, gradient, x, l1, l2)
-    G = block.gram(h)
-    k = len(G)
-    G.flat[:: k + 1] += l2
-    reduced = gradient
+    chosen = _near_active(gradient - l2 * x, x, l1)
+    G = block.gram(h, chosen)
+    G.flat[:: len(G) + 1] += l2[chosen]
+    reduced = gradient[chosen]
     total, slope = float(h.sum()), float(scores.slope.sum())
     if scores.intercept:
-        border = block.correlate(h)
+        border = block.correlate(h)[chosen]
         G -= np.outer(border, border / total)
-        reduced = gradient - border * (slope / total)
-    u = minimise_model(G, reduced, x, l1)
+        reduced = reduced - border * (slope / total)
+    u = x.copy()
+    u[chosen] = minimise_model(G, reduced, x[chosen], l1[chosen], abs(scores.value))
     change = block.product(u - x)
     if scores.intercept:
         shift = -(slope + float(h @ change)) / total
@@ -181,13 +185,25 @@ def _model_step(scores: Scores, block: Block, gradient: Vector, x: Vector, l1: V
     return u, shift, change
 
 
-def minimise_model(G: Vector, gradient: Vector, x: Vector, l1: Vector) -> Vector:
-    """Minimise ``gradient' d + d' G d / 2 + sum_j l1_j |x_j + d_j|`` over d; return ``x + d``."""
+def _near_active(slope: Vector, x: Vector, l1: Vector) -> NDArray[np.int64]:
+    """Return the coordinates that a Newton step may move: not at zero, or close to leaving it."""
+    return np.flatnonzero((x != 0.0) | (np.abs(slope) >= NEAR * l1))
+
+
+def accuracy(first: float, size: float) -> float:
+    """Return the squared violation to reach in a model: ever smaller near the solution."""
+    return max(min(1e-2, first / max(size, 1e-300)), 1e-20) * first
+
+
+def minimise_model(G: Vector, gradient: Vector, x: Vector, l1: Vector, size: float) -> Vector:
+    """Minimise ``gradient' d + d' G d / 2 + sum_j l1_j |x_j + d_j|`` over d; return ``x + d``.
+
+    ``size`` is the objective's, to which the accuracy of the answer is set.
+    """
     u, g = x.copy(), gradient.copy()
     diagonal = G.diagonal().copy()
     first = squared_violation(diagonal, g, u, l1)
-    tol = min(1e-4, first) * first  # ever smaller near the solution: quadratic convergence
-    tol = max(tol, 1e-26 * first)
+    tol = accuracy(first, size)
     for _ in range(MODEL_ROUNDS):
         sweep_gram(G, g, u, l1, 7, tol)
         if squared_violation(diagonal, g, u, l1) <= tol:
@@ -249,7 +265,8 @@ def _walk_model(scores, block: SparseBlock, gradient, x, l1, l2):
     scaled = np.zeros(len(h))
     state = np.array([0.0, total, slope])
     first = squared_violation(diagonal, gradient, u, l1)
-    tol = max(min(1e-4, first) * first, 1e-26 * first)
+    tol = accuracy(first, abs(scores.value))
+    chosen = _near_active(gradient - l2 * x, x, l1)
     weights = np.where(h > 0.0, h, 1.0)
 
     def sweep(n_sweeps):
@@ -257,6 +274,7 @@ def _walk_model(scores, block: SparseBlock, gradient, x, l1, l2):
             block.ptr,
             block.index,
             block.value,
+            chosen,
             h,
             diagonal,
             gradient,
@@ -312,8 +330,9 @@ def _smooth_model(scores, block, gradient, x, l2):
         rhs = rhs + block.correlate(h) * (slope / total)
     first = float((rhs**2 / np.maximum(diagonal, 1e-300)).sum())
     everything = diagonal > 0.0
-    accuracy = max(min(1e-2, first / max(abs(scores.value), 1e-300)), 1e-20) * first
-    step = _conjugate_gradients(block, h, total, l2, diagonal, everything, rhs, accuracy)
+    step = _conjugate_gradients(
+        block, h, total, l2, diagonal, everything, rhs, accuracy(first, abs(scores.value))
+    )
     change = block.product(step)
     shift = -(slope + float(h @ change)) / total if scores.intercept else 0.0
     return x + step, shift, change + shift

@@ -1,10 +1,10 @@
 """Multinomial regression with l1 and squared l2 terms by greedy working sets, with a certificate.
 
 Minimise ``sum_i w_i (log sum_c exp(z_ic) - z_i,label) + sum_jc l1_j |x_jc| + l2_j / 2 x_jc^2`` with
-``Z = A X + c``, one column of X a class (symmetric, no class is a reference). The scheme is that of
-``glm``: blocks of features chosen by gs-q, proximal Newton steps on a block (coordinate sweeps, then
-conjugate gradients on the support), a dual point from the slopes. The intercepts are a column of
-ones without a penalty.
+``Z = A X + c``, one column of X a class (symmetric, no class is a reference). The scheme is that
+of ``glm``: blocks of features chosen by gs-q, proximal Newton steps on a block (coordinate sweeps,
+then conjugate gradients on the support), a dual point from the slopes. The intercepts are a column
+of ones without a penalty.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from bcd._softmax_kernels import (
 )
 from bcd.design import DenseDesign, Design, SparseDesign, nonzero_columns
 from bcd.glm import DualCertificate
+from bcd.glm_newton import accuracy
 from bcd.result import Result, Status
 from bcd.working_set import FIRST_BLOCK, _Books, _outcome
 
@@ -261,7 +262,7 @@ def _penalty_terms(c, X, l1, l2, scale: float):
     return np.where(ridged | (l1 > 0.0), terms, 0.0)
 
 
-def certify_softmax(scores: SoftmaxScores, V: Matrix, c: Matrix, X, l1, l2) -> DualCertificate:
+def certify_softmax(scores: SoftmaxScores, V: Matrix, c: Matrix, X, l1, l2):
     """Bound how far ``X`` is from the minimum by dual probabilities on the way from y to V.
 
     Parameters
@@ -344,7 +345,7 @@ def _model_minimum(scores, block, gradient, diagonal, U, l1, l2) -> Matrix:
     column1, column2 = l1[:, None], l2[:, None]
     new, D, mean = U.copy(), np.zeros_like(scores.P), np.zeros(len(scores.P))
     first = _squared_violation(diagonal, gradient, new, column1)
-    tol = max(min(1e-3, first / max(abs(scores.value), 1e-300)), 1e-20) * first
+    tol = accuracy(first, abs(scores.value))
     g = gradient
     for _ in range(MODEL_ROUNDS):
         if l1.any():
@@ -375,7 +376,9 @@ def _model_minimum(scores, block, gradient, diagonal, U, l1, l2) -> Matrix:
         if crossing.any():
             cut = np.where(crossing, -new, step)
             curved = _hessian_product(scores, block, l2, cut)
-            gain = (g * cut + 0.5 * cut * curved + column1 * (np.abs(new + cut) - np.abs(new))).sum()
+            gain = (
+                g * cut + 0.5 * cut * curved + column1 * (np.abs(new + cut) - np.abs(new))
+            ).sum()
             if gain >= 0.0:
                 ratio = np.where(crossing, -new / np.where(crossing, step, 1.0), np.inf)
                 cut = float(ratio.min()) * step

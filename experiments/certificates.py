@@ -48,45 +48,27 @@ def lasso_gap(X, y, coef, alpha, l1_ratio=1.0, centered=False, positive=False):
     return primal / n_samples, gap / n_samples
 
 
-<<<<<<< HEAD
 def group_gap(X, y, coef, alpha, l1_ratio, groups, factors, centered=False, positive=False):
     """Objective and duality gap of the (sparse) group Lasso, both in units of the mean loss.
 
     ``1 / (2 n) ||y - X w - c||^2 + alpha l1_ratio ||w||_1
     + alpha (1 - l1_ratio) sum_g factors_g ||w_g||``. The dual point is the residual, scaled by the
     multiple that bounds best among those a bisection proves feasible.
-=======
-def logistic_gap(X, y, coef, intercept, C, l1_ratio):
-    """Objective and duality gap of (multinomial) logistic regression.
-
-    ``sum_i loss_i + (l1_ratio ||w||_1 + (1 - l1_ratio) / 2 ||w||^2) / C``, scikit-learn's objective
-    over C. The dual point lies between the labels and the model's probabilities: what the penalty's
-    dual ball allows, or the probabilities themselves where ``l1_ratio`` is below one. Without a
-    penalty no gap is known, and the largest slope stands for it.
->>>>>>> a640619 (Add LogisticRegression: binary and multinomial working sets with proximal Newton steps and a gap)
 
     Parameters
     ----------
     X : {ndarray, sparse array} of shape (n_samples, n_features)
     y : ndarray of shape (n_samples,)
-<<<<<<< HEAD
     coef : ndarray of shape (n_features,)
     alpha, l1_ratio : float
     groups : list of lists of int
     factors : ndarray of shape (n_groups,)
     centered, positive : bool
-=======
-        Labels 0, 1, and so on.
-    coef, intercept : ndarray of shape (1 or n_classes, n_features) and (1 or n_classes,)
-        As in scikit-learn.
-    C, l1_ratio : float
->>>>>>> a640619 (Add LogisticRegression: binary and multinomial working sets with proximal Newton steps and a gap)
 
     Returns
     -------
     objective, gap : float
     """
-<<<<<<< HEAD
     n_samples = len(y)
     target = y - y.mean() if centered else y
     fitted = X @ coef
@@ -146,7 +128,29 @@ def multitask_gap(X, Y, W, alpha, l1_ratio=1.0, centered=False):
     objective = 0.5 * squares + weight * np.linalg.norm(W, axis=1).sum()
     gap = objective - scale * inner + 0.5 * scale**2 * squares
     return objective / n_samples, gap / n_samples
-=======
+
+
+def logistic_gap(X, y, coef, intercept, C, l1_ratio):
+    """Objective and duality gap of (multinomial) logistic regression.
+
+    ``sum_i loss_i + (l1_ratio ||w||_1 + (1 - l1_ratio) / 2 ||w||^2) / C``, scikit-learn's objective
+    over C. The dual point lies between the labels and the model's probabilities: what the penalty's
+    dual ball allows, or the probabilities themselves where ``l1_ratio`` is below one. Without a
+    penalty no gap is known, and the largest slope stands for it.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse array} of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples,)
+        Labels 0, 1, and so on.
+    coef, intercept : ndarray of shape (1 or n_classes, n_features) and (1 or n_classes,)
+        As in scikit-learn.
+    C, l1_ratio : float
+
+    Returns
+    -------
+    objective, gap : float
+    """
     scores = X @ coef.T + intercept
     if scores.shape[1] == 1:
         scores = np.column_stack([np.zeros(len(y)), scores])
@@ -172,4 +176,3 @@ def multitask_gap(X, Y, W, alpha, l1_ratio=1.0, centered=False):
         excess = np.maximum(np.abs(pull(mixed)) - l1, 0.0)
         gaps.append(primal - entropy + ((excess**2).sum() / (2.0 * l2) if l2 > 0.0 else 0.0))
     return primal, min(gaps)
->>>>>>> a640619 (Add LogisticRegression: binary and multinomial working sets with proximal Newton steps and a gap)

@@ -140,6 +140,14 @@ def fit_scores(
     return result, at_zero
 
 
+def last_solution(estimator, n_features: int):
+    """Return ``coef_`` and ``intercept_`` to start from, None when there are none that fit."""
+    coef = getattr(estimator, "coef_", None) if estimator.warm_start else None
+    if coef is None or coef.shape[-1] != n_features:
+        return None
+    return coef.astype(np.float64), np.asarray(estimator.intercept_, dtype=np.float64)
+
+
 def warn_unless_solved(result: Result, tol: float, stacklevel: int = 4) -> None:
     """Warn with the gap and the tolerance that it was compared with."""
     if not result.success:

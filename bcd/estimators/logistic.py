@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from bcd.design import make_design
 from bcd.estimators._glm import (
     fit_scores,
+    last_solution,
     read_penalty_factor,
     read_sample_weight,
     read_samples,
@@ -78,8 +79,8 @@ class LogisticRegression(LinearClassifier):
         C sum_i s_i loss_i + l1_ratio ||w||_1 + (1 - l1_ratio) / 2 ||w||^2
 
     with ``s_i`` sample weight times class weight; more than two classes are one symmetric
-    multinomial model. Greedy working sets and proximal Newton steps (see :mod:`bcd.glm`) serve every
-    penalty and any number of classes, so there is no ``solver`` to choose.
+    multinomial model. Greedy working sets and proximal Newton steps (see :mod:`bcd.glm`) serve
+    every penalty and any number of classes, so there is no ``solver`` to choose.
 
     Parameters
     ----------
@@ -226,9 +227,6 @@ class LogisticRegression(LinearClassifier):
         weights = read_sample_weight(sample_weight, X.shape[0])
         weights = weights * read_class_weight(self.class_weight, classes, y, sample_weight)[label]
         factor = read_penalty_factor(self.penalty_factor, X.shape[1])
-        start = None
-        if self.warm_start and hasattr(self, "coef_") and self.coef_.shape[1] == X.shape[1]:
-            start = self.coef_.astype(np.float64), self.intercept_.astype(np.float64)
         coef, intercept, result = fit_classes(
             X,
             label,
@@ -239,7 +237,7 @@ class LogisticRegression(LinearClassifier):
             fit_intercept=self.fit_intercept,
             tol=self.tol,
             max_iter=self.max_iter,
-            start=start,
+            start=last_solution(self, X.shape[1]),
             verbose=self.verbose,
         )
         self.classes_ = classes
@@ -259,7 +257,8 @@ class LogisticRegression(LinearClassifier):
         if not (isinstance(self.penalty, str) and self.penalty == "deprecated"):
             if self.penalty not in PENALTIES:
                 raise ValueError(
-                    f"penalty must be one of 'l1', 'l2', 'elasticnet' or None, got {self.penalty!r}."
+                    "penalty must be one of 'l1', 'l2', 'elasticnet' or None, got "
+                    f"{self.penalty!r}."
                 )
             warnings.warn(
                 "penalty is deprecated, as in scikit-learn 1.8: use l1_ratio=1 for 'l1', 0 for "
@@ -352,17 +351,17 @@ def fit_classes(
     if fit_intercept:
         scores.center()
     at_zero = scores.value
-    first = (None, None)
+    x0, intercept0 = None, None
     if start is not None and start[0].shape[0] == n_classes:
-        first = np.ascontiguousarray(start[0].T), start[1]
+        x0, intercept0 = np.ascontiguousarray(start[0].T), start[1]
     result = solve_softmax(
         design,
         scores,
         l1,
         l2,
         intercept=fit_intercept,
-        x0=first[0],
-        intercept0=first[1],
+        x0=x0,
+        intercept0=intercept0,
         tol=tol * at_zero,
         max_iter=max_iter,
     )

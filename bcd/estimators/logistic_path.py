@@ -1,0 +1,350 @@
+"""Logistic regression for many penalties: the path, and cross-validation over it."""
+
+from __future__ import annotations
+
+import numbers
+from dataclasses import dataclass
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import check_cv
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
+
+from bcd.design import make_design
+from bcd.estimators._glm import read_penalty_factor, read_sample_weight, read_samples
+from bcd.estimators._validation import check_count, check_flag, check_number
+from bcd.estimators.logistic import (
+    LinearClassifier,
+    LogisticRegression,
+    fit_classes,
+    read_class_weight,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogisticPath:
+    """Solutions of logistic regression, one for each C.
+
+    Attributes
+    ----------
+    Cs : ndarray of shape (n_Cs,)
+        Ascending.
+    coefs : ndarray of shape (n_Cs, 1 or n_classes, n_features)
+    intercepts : ndarray of shape (n_Cs, 1 or n_classes)
+    dual_gaps : ndarray of shape (n_Cs,)
+        In units of ``sum loss + penalty / C``.
+    n_iters : ndarray of shape (n_Cs,)
+    """
+
+    Cs: NDArray[np.float64]
+    coefs: NDArray[np.float64]
+    intercepts: NDArray[np.float64]
+    dual_gaps: NDArray[np.float64]
+    n_iters: NDArray[np.int32]
+
+
+def logistic_path(
+    X,
+    y,
+    *,
+    Cs=10,
+    l1_ratio=1.0,
+    fit_intercept=True,
+    class_weight=None,
+    sample_weight=None,
+    penalty_factor=None,
+    tol=1e-4,
+    max_iter=100,
+):
+    """Fit logistic regression for each C, the next one from the last solution.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse array} of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,)
+    Cs : int or array-like of float, default=10
+        Inverse weights of the penalty; a number of them means so many from 1e-4 to 1e4.
+    l1_ratio, fit_intercept, class_weight, penalty_factor, tol, max_iter
+        See :class:`LogisticRegression`.
+    sample_weight : float or array-like of shape (n_samples,), default=None
+
+    Returns
+    -------
+    LogisticPath
+
+    Raises
+    ------
+    ValueError
+        As :class:`LogisticRegression` does.
+
+    Examples
+    --------
+    >>> from bcd import logistic_path
+    >>> path = logistic_path([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1], Cs=[0.1, 1.0])
+    >>> path.coefs[:, 0, 0].round(2)
+    array([0.  , 0.81])
+    """
+    check_number("l1_ratio", l1_ratio, 0.0, 1.0)
+    check_number("tol", tol, 0.0)
+    check_count("max_iter", max_iter)
+    check_flag("fit_intercept", fit_intercept)
+    X, y = read_samples(LogisticRegression(), X, y)
+    classes, label = read_labels(y)
+    weights = read_sample_weight(sample_weight, X.shape[0])
+    weights = weights * read_class_weight(class_weight, classes, y, sample_weight)[label]
+    factor = read_penalty_factor(penalty_factor, X.shape[1])
+    design = make_design(X, np.ones(X.shape[0]) if fit_intercept else np.empty(0))
+    return follow_path(
+        X, label, len(classes), weights, read_Cs(Cs), l1_ratio, factor, design, tol, max_iter
+    )
+
+
+def read_labels(y):
+    """Return the classes and each sample's number; raise unless there are two at least."""
+    check_classification_targets(y)
+    classes, label = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(f"y must hold at least two classes, got one class only: {classes[0]!r}.")
+    return classes, label
+
+
+def read_Cs(Cs):
+    """Return the inverse penalties, ascending."""
+    if isinstance(Cs, numbers.Integral) and not isinstance(Cs, bool):
+        check_count("Cs", Cs)
+        return np.logspace(-4, 4, Cs)
+    found = np.sort(np.asarray(Cs, dtype=np.float64).ravel())
+    if len(found) == 0 or not (found > 0.0).all():
+        raise ValueError(f"Cs must hold numbers above 0, got {Cs!r}.")
+    return found
+
+
+def follow_path(
+    X, label, n_classes, weights, Cs, l1_ratio, factor, design, tol, max_iter
+) -> LogisticPath:
+    """Fit for each C in turn on a design that is at hand; samples of weight zero do not count."""
+    coefs, intercepts, gaps, n_iters, start = [], [], [], [], None
+    for C in Cs:
+        coef, intercept, result = fit_classes(
+            X,
+            label,
+            n_classes,
+            weights,
+            l1=factor * (l1_ratio / C),
+            l2=factor * ((1.0 - l1_ratio) / C),
+            fit_intercept=len(design.u) > 0,
+            tol=tol,
+            max_iter=max_iter,
+            start=start,
+            design=design,
+        )
+        start = coef, intercept
+        coefs.append(coef)
+        intercepts.append(intercept)
+        gaps.append(result.gap)
+        n_iters.append(result.n_iter)
+    return LogisticPath(
+        Cs=np.asarray(Cs, dtype=np.float64),
+        coefs=np.array(coefs),
+        intercepts=np.array(intercepts),
+        dual_gaps=np.array(gaps),
+        n_iters=np.array(n_iters, dtype=np.int32),
+    )
+
+
+class LogisticRegressionCV(LinearClassifier):
+    """Logistic regression whose C and l1_ratio are chosen by cross-validation.
+
+    All folds share one X: the samples of a fold are left out by a weight of zero. Paths run from
+    small C to large, each fit from the last one; folds run in threads.
+
+    Parameters
+    ----------
+    Cs : int or array-like of float, default=10
+        Inverse weights of the penalty; a number of them means so many from 1e-4 to 1e4.
+    l1_ratios : array-like of float, default=(0.0,)
+        Shares of the l1 penalty to try.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept, which is never penalised.
+    cv : int, splitter or iterable, default=None
+        5 stratified folds when None.
+    scoring : str or callable, default=None
+        What is maximised over the left-out samples: accuracy when None.
+    tol, max_iter, class_weight, random_state, verbose
+        See :class:`LogisticRegression`.
+    n_jobs : int, default=None
+        Threads.
+    refit : bool, default=True
+        Whether to fit all samples with the best choice; else the folds' coefficients at each fold's
+        best choice are averaged.
+    penalty_factor : array-like of shape (n_features,), default=None
+        See :class:`LogisticRegression`.
+
+    Attributes
+    ----------
+    classes_, coef_, intercept_, dual_gap_, n_features_in_, feature_names_in_
+        See :class:`LogisticRegression`; ``dual_gap_`` only with ``refit``.
+    C_, l1_ratio_ : float
+        The choice: the best mean score, the smallest C among equals.
+    Cs_ : ndarray of shape (n_Cs,)
+    l1_ratios_ : ndarray of shape (n_l1_ratios,)
+    scores_ : ndarray of shape (n_folds, n_l1_ratios, n_Cs)
+    coefs_paths_ : ndarray of shape (n_folds, n_l1_ratios, n_Cs, n_classes or 1, n_features + 1)
+        The intercept last, where one is fitted. These shapes are scikit-learn's with
+        ``use_legacy_attributes=False``.
+    n_iter_ : ndarray of shape (n_folds, n_l1_ratios, n_Cs)
+
+    Examples
+    --------
+    >>> from bcd import LogisticRegressionCV
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = LogisticRegressionCV(Cs=[0.01, 1.0], l1_ratios=[1.0], cv=3).fit(X, y)
+    >>> model.C_, model.scores_.shape
+    (1.0, (3, 1, 2))
+    """
+
+    def __init__(
+        self,
+        *,
+        Cs=10,
+        l1_ratios=(0.0,),
+        fit_intercept=True,
+        cv=None,
+        scoring=None,
+        tol=1e-4,
+        max_iter=100,
+        class_weight=None,
+        n_jobs=None,
+        verbose=0,
+        refit=True,
+        random_state=None,
+        penalty_factor=None,
+    ):
+        self.Cs = Cs
+        self.l1_ratios = l1_ratios
+        self.fit_intercept = fit_intercept
+        self.cv = cv
+        self.scoring = scoring
+        self.tol = tol
+        self.max_iter = max_iter
+        self.class_weight = class_weight
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+        self.refit = refit
+        self.random_state = random_state
+        self.penalty_factor = penalty_factor
+
+    def fit(self, X, y, sample_weight=None):
+        """Choose C and l1_ratio, and fit.
+
+        Parameters
+        ----------
+        X : {ndarray, sparse array} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Counts in fitting and in scoring.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            As :class:`LogisticRegression` does, and if a fold lacks a class in its training part.
+        """
+        check_number("tol", self.tol, 0.0)
+        check_count("max_iter", self.max_iter)
+        check_flag("fit_intercept", self.fit_intercept)
+        check_flag("refit", self.refit)
+        ratios = np.atleast_1d(np.asarray(self.l1_ratios, dtype=np.float64))
+        for ratio in ratios:
+            check_number("l1_ratios", ratio, 0.0, 1.0)
+        Cs = read_Cs(self.Cs)
+        X, y = read_samples(self, X, y)
+        classes, label = read_labels(y)
+        weights = read_sample_weight(sample_weight, X.shape[0])
+        factor = read_penalty_factor(self.penalty_factor, X.shape[1])
+        folds = list(check_cv(self.cv, y, classifier=True).split(X, y))
+        design = make_design(X, np.ones(X.shape[0]) if self.fit_intercept else np.empty(0))
+
+        def train_weights(train):
+            chosen = np.zeros(len(y))
+            chosen[train] = weights[train]
+            if len(np.unique(label[train])) < len(classes):
+                raise ValueError(
+                    f"cv must leave each of the {len(classes)} classes in every training part; "
+                    "use fewer folds or stratified ones."
+                )
+            given = None if sample_weight is None else weights[train]
+            balance = read_class_weight(self.class_weight, classes, y[train], given)
+            return chosen * balance[label]
+
+        jobs = [(train_weights(train), ratio) for train, _ in folds for ratio in ratios]
+        paths = Parallel(n_jobs=self.n_jobs, prefer="threads")(
+            delayed(follow_path)(
+                X, label, len(classes), w, Cs, ratio, factor, design, self.tol, self.max_iter
+            )
+            for w, ratio in jobs
+        )
+        shape = (len(folds), len(ratios), len(Cs))
+        self.classes_ = classes
+        coefs = np.array([path.coefs for path in paths]).reshape(*shape, -1, X.shape[1])
+        intercepts = np.array([path.intercepts for path in paths]).reshape(*shape, -1)
+        scores = np.empty(shape)
+        scorer = get_scorer("accuracy" if self.scoring is None else self.scoring)
+        rows = X.tocsr() if hasattr(X, "tocsr") else X
+        for f, (_, test) in enumerate(folds):
+            part = rows[test]
+            extra = {} if sample_weight is None else {"sample_weight": weights[test]}
+            for place in np.ndindex(shape[1:]):
+                self.coef_ = coefs[(f, *place)]
+                self.intercept_ = intercepts[(f, *place)]
+                scores[(f, *place)] = scorer(self, part, y[test], **extra)
+        self.Cs_, self.l1_ratios_, self.scores_ = Cs, ratios, scores
+        self.n_iter_ = np.array([path.n_iters for path in paths]).reshape(shape)
+        self.coefs_paths_ = coefs
+        if self.fit_intercept:
+            self.coefs_paths_ = np.concatenate([coefs, intercepts[..., None]], axis=-1)
+        best = np.unravel_index(np.argmax(scores.mean(axis=0)), shape[1:])
+        self.l1_ratio_, self.C_ = float(ratios[best[0]]), float(Cs[best[1]])
+        if self.refit:
+            self._fit_all(X, y, label, weights, sample_weight, factor, design)
+        else:
+            flat = scores.reshape(len(folds), -1).argmax(axis=1)
+            own = np.unravel_index(flat, shape[1:])
+            every = (np.arange(len(folds)), *own)
+            self.l1_ratio_, self.C_ = float(ratios[own[0]].mean()), float(Cs[own[1]].mean())
+            self.coef_ = coefs[every].mean(axis=0).astype(X.dtype)
+            self.intercept_ = intercepts[every].mean(axis=0).astype(X.dtype)
+        return self
+
+    def _fit_all(self, X, y, label, weights, sample_weight, factor, design):
+        balance = read_class_weight(self.class_weight, self.classes_, y, sample_weight)
+        coef, intercept, result = fit_classes(
+            X,
+            label,
+            len(self.classes_),
+            weights * balance[label],
+            l1=factor * (self.l1_ratio_ / self.C_),
+            l2=factor * ((1.0 - self.l1_ratio_) / self.C_),
+            fit_intercept=self.fit_intercept,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            design=design,
+        )
+        self.coef_, self.intercept_ = coef.astype(X.dtype), intercept.astype(X.dtype)
+        self.dual_gap_ = result.gap
+
+    def score(self, X, y, sample_weight=None):
+        """Return the score that ``scoring`` names, accuracy when it is None."""
+        check_is_fitted(self)
+        scorer = get_scorer("accuracy" if self.scoring is None else self.scoring)
+        extra = {} if sample_weight is None else {"sample_weight": sample_weight}
+        if self.scoring is None:
+            return super().score(X, y, **extra)
+        return scorer(self, X, y, **extra)
