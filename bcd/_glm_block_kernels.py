@@ -64,6 +64,16 @@ def multiply_compressed(ptr, index, value, vector, out):
 
 
 @kernel
+def combine_columns(ptr, index, value, step, out):
+    """Set ``out`` (n,) to the compressed columns times ``step``; zeros in it cost nothing."""
+    out[:] = 0.0
+    for k in range(len(ptr) - 1):
+        if step[k] != 0.0:
+            for e in range(ptr[k], ptr[k + 1]):
+                out[index[e]] += step[k] * value[e]
+
+
+@kernel
 def multiply_squares(ptr, index, value, vector, out):
     """Do the same with the squares of the compressed values."""
     for k in range(len(ptr) - 1):

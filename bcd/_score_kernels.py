@@ -16,6 +16,7 @@ CHUNK = 512  # samples whose exponentials are taken together, in registers and f
 LOG2E = 1.4426950408889634
 LN2_HIGH = 6.93147180369123816490e-01
 LN2_LOW = 1.90821492927058770002e-10
+OUTLYING = 1e-3  # share of Huber's secant curvature that outliers keep, so that no step is endless
 ROUNDER = 6755399441055744.0  # 1.5 * 2^52: adding it leaves the nearest integer in the low bits
 
 
@@ -132,7 +133,7 @@ def evaluate_losses(tag, parameter, z, y, weight, slope, curvature):
         else:
             total += weight[i] * parameter * (abs(r) - 0.5 * parameter)
             slope[i] = weight[i] * math.copysign(parameter, r)
-        curvature[i] = weight[i] if inside else 0.0
+        curvature[i] = weight[i] if inside else weight[i] * OUTLYING * parameter / abs(r)
     return total
 
 

@@ -210,17 +210,19 @@ def _free_dual(scores: Scores, block, l1: Vector, l2: Vector) -> Vector:
     if len(free) == 0:
         return scores.slope
     h = scores.curvature
+    if scores.tag == HUBER:  # a dual point may not leave the flat ends of the loss
+        h = np.where(h >= scores.weight, h, 0.0)
     gradient = block.correlate(scores.slope)[free]
     G = block.gram(h, free)
     border = block.correlate(h)[free]
     total = float(h.sum())
     if scores.intercept:
-        G -= np.outer(border, border / total)
+        G -= np.outer(border, border / max(total, 1e-300))
     step = np.zeros(block.size)
     step[free] = solve_definite(G, -gradient)
     change = block.product(step)
     if scores.intercept:
-        change -= (h @ change) / total
+        change -= (h @ change) / max(total, 1e-300)
     return scores.slope + h * change
 
 

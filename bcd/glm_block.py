@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bcd._glm_block_kernels import (
+    combine_columns,
     compress_rows,
     count_entries,
     multiply_compressed,
@@ -169,7 +170,7 @@ class SparseBlock:
     def product(self, step: Vector) -> Vector:
         """Return ``W @ step``."""
         out = np.empty(self.design.shape[0])
-        multiply_compressed(self.row_ptr, self.row_index, self.row_value, step, out)
+        combine_columns(self.ptr, self.index, self.value, step, out)
         return out
 
     def correlate(self, slope: Vector) -> Vector:

@@ -19,6 +19,8 @@ FAMILIES: dict[str, tuple[str, dict, str]] = {
     "lasso": ("experiments.race_lasso", {"kind": "lasso"}, "l1 least squares"),
     "enet": ("experiments.race_lasso", {"kind": "enet"}, "elastic net, l1_ratio 0.5"),
     "positive": ("experiments.race_lasso", {"kind": "positive"}, "nonnegative Lasso"),
+    "logistic_l1": ("experiments.race_logistic", {"kind": "l1"}, "l1 logistic regression"),
+    "logistic_l2": ("experiments.race_logistic", {"kind": "l2"}, "l2 logistic regression"),
 }
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 

@@ -21,6 +21,7 @@ from bcd.estimators._validation import FLOATS, check_count, check_flag, check_nu
 from problems.losses import HUBER
 
 SCALE_STEPS = 100
+FINER = 1e-5  # of tol, within the turns: their errors pile up
 
 
 class HuberRegressor(RegressorMixin, BaseEstimator):
@@ -171,7 +172,7 @@ class HuberRegressor(RegressorMixin, BaseEstimator):
                     intercept=self.fit_intercept,
                     l1=0.5 * scale * self.l1_ratio * factor,
                     l2=scale * (1.0 - self.l1_ratio) * factor,
-                    tol=self.tol,
+                    tol=FINER * self.tol,
                     max_iter=self.max_iter,
                     start=start,
                     design=design,
@@ -183,11 +184,11 @@ class HuberRegressor(RegressorMixin, BaseEstimator):
                 settled = True
                 break
             new = max(best_scale(residual, weights, self.epsilon), smallest)
-            settled = abs(new - scale) <= self.tol * scale or new == smallest
+            settled = abs(new - scale) <= max(FINER * self.tol, 1e-14) * scale or new == smallest
             if settled:
                 break
             scale = new
-        if not (result.success and settled):
+        if not (settled and result.gap <= self.tol * at_zero):
             warnings.warn(
                 f"not converged: duality gap {result.gap:.3e}, tolerance {self.tol * at_zero:.3e}, "
                 f"scale {scale:.3e}; {result.status.value}.",
