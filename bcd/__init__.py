@@ -9,6 +9,7 @@ from bcd.estimators.logistic import LogisticRegression
 from bcd.estimators.logistic_path import LogisticPath, LogisticRegressionCV, logistic_path
 from bcd.estimators.multitask import MultiTaskElasticNet, MultiTaskLasso
 from bcd.estimators.poisson import PoissonRegressor
+from bcd.estimators.svm import LinearSVC
 from bcd.result import Result, Status
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "GroupLasso",
     "HuberRegressor",
     "Lasso",
+    "LinearSVC",
     "LogisticPath",
     "LogisticRegression",
     "LogisticRegressionCV",

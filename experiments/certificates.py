@@ -176,3 +176,33 @@ def logistic_gap(X, y, coef, intercept, C, l1_ratio):
         excess = np.maximum(np.abs(pull(mixed)) - l1, 0.0)
         gaps.append(primal - entropy + ((excess**2).sum() / (2.0 * l2) if l2 > 0.0 else 0.0))
     return primal, min(gaps)
+
+
+def linear_svm_gap(X, y, w, alpha, cost, squared):
+    """Objective of a linear support vector machine, and its excess over the dual's at ``alpha``.
+
+    Primal ``1/2 ||w||^2 + sum_i cost_i max(0, 1 - y_i x_i'w)^k``, k = 2 where ``squared``; a
+    penalised intercept is the coefficient of a constant column of X.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse array} of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples,)
+        -1 or 1.
+    w : ndarray of shape (n_features,)
+    alpha : ndarray of shape (n_samples,)
+        From 0 to ``cost``, or from 0 where ``squared``.
+    cost : ndarray of shape (n_samples,)
+    squared : bool
+
+    Returns
+    -------
+    objective, gap : float
+    """
+    slack = np.maximum(1.0 - y * (X @ w), 0.0)
+    objective = 0.5 * w @ w + cost @ (slack**2 if squared else slack)
+    combined = X.T @ (alpha * y)
+    dual = alpha.sum() - 0.5 * combined @ combined
+    if squared:
+        dual -= (alpha**2 / (4.0 * cost)).sum()
+    return objective, objective - dual

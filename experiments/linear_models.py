@@ -18,6 +18,10 @@ from pathlib import Path
 FAMILIES: dict[str, tuple[str, dict, str]] = {
     "lasso": ("experiments.race_lasso", {"kind": "lasso"}, "l1 least squares"),
     "enet": ("experiments.race_lasso", {"kind": "enet"}, "elastic net, l1_ratio 0.5"),
+    "group": ("experiments.race_groups", {"kind": "group"}, "group Lasso, groups of ten"),
+    "multitask": ("experiments.race_groups", {"kind": "multitask"}, "multi-task Lasso"),
+    "svm": ("experiments.race_svm", {"loss": "hinge"}, "linear SVM, hinge"),
+    "svm2": ("experiments.race_svm", {"loss": "squared_hinge"}, "linear SVM, squared hinge"),
     "positive": ("experiments.race_lasso", {"kind": "positive"}, "nonnegative Lasso"),
     "logistic_l1": ("experiments.race_logistic", {"kind": "l1"}, "l1 logistic regression"),
     "logistic_l2": ("experiments.race_logistic", {"kind": "l2"}, "l2 logistic regression"),

@@ -1,0 +1,167 @@
+"""LinearSVC against scikit-learn at tight tolerance and plain-numpy duality gaps."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import sklearn.svm
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from bcd import LinearSVC
+from bcd._svm_kernels import line_minimum, smooth_slack
+from bcd.svm_linear import LinearSVMProblem, solve_linear_svm
+from experiments.certificates import linear_svm_gap
+
+
+@parametrize_with_checks([LinearSVC(), LinearSVC(loss="hinge", tol=1e-12)])
+def test_passes_scikit_learns_estimator_checks(estimator, check):
+    if "array_api" in check.func.__name__:
+        pytest.skip("array API dispatch is off unless the environment asks for it")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        check(estimator)
+
+
+def problem(n, p, seed, sparse=False):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, p)) * np.exp(0.5 * rng.standard_normal(p)) + 0.3
+    if sparse:
+        X *= rng.random((n, p)) < 0.4
+    y = np.where(X[:, 0] - 0.3 + 0.5 * rng.standard_normal(n) > 0, 1.0, -1.0)
+    y[:2] = 1.0, -1.0
+    return X, y
+
+
+@settings(max_examples=40)
+@given(
+    st.integers(3, 40),
+    st.integers(1, 30),
+    st.integers(0, 10_000),
+    st.sampled_from([0.01, 1.0, 100.0]),
+    st.sampled_from(["hinge", "squared_hinge"]),
+    st.booleans(),
+    st.sampled_from(["C", "F", "csc", "csr"]),
+)
+def test_solution_is_certified(n, p, seed, C, loss, intercept, kind):
+    X, y = problem(n, p, seed, sparse=kind.startswith("cs"))
+    given_X = {"C": X, "F": np.asfortranarray(X)}.get(kind)
+    given_X = sp.csc_array(X).asformat(kind) if given_X is None else given_X
+    cost = np.full(n, C)
+    data = np.column_stack([X, np.full(n, 2.0)]) if intercept else X
+    problem_ = LinearSVMProblem(
+        sp.csr_array(X) if kind.startswith("cs") else X,
+        y,
+        cost,
+        2.0 if intercept else 0.0,
+        loss == "squared_hinge",
+    )
+    result = solve_linear_svm(problem_, tol=1e-9 * n * C, max_iter=1000)
+    w = result.w if intercept else result.w[:-1]
+    _, gap = linear_svm_gap(data, y, w, result.alpha, cost, loss == "squared_hinge")
+    assert gap == pytest.approx(result.gap, abs=1e-13 * n * C, rel=1e-3)
+    assert gap <= 1.01e-9 * n * C
+    assert (result.alpha >= 0).all() and (result.alpha <= problem_.upper).all()
+    model = LinearSVC(loss=loss, C=C, fit_intercept=intercept, intercept_scaling=2.0, tol=1e-9).fit(
+        given_X, y
+    )
+    np.testing.assert_array_equal(model.coef_[0], result.w[:-1])
+    assert model.intercept_[0] == 2.0 * result.w[-1]
+
+
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
+@pytest.mark.parametrize("C", [0.1, 10.0])
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_agrees_with_scikit_learn_at_tight_tolerance(loss, C, kind):
+    X, y = problem(80, 6, 3, sparse=kind == "sparse")
+    wrap = sp.csr_array if kind == "sparse" else np.asarray
+    parameters = {"loss": loss, "C": C, "intercept_scaling": 3.0, "class_weight": {1: 2.0}}
+    ours = LinearSVC(tol=1e-13, **parameters).fit(wrap(X), y)
+    theirs = sklearn.svm.LinearSVC(
+        tol=1e-7, max_iter=10**6, dual=True, random_state=0, **parameters
+    ).fit(wrap(X), y)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(ours.intercept_, theirs.intercept_, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(
+        ours.decision_function(X), theirs.decision_function(X), rtol=1e-3, atol=1e-3
+    )
+
+
+def test_many_classes_are_one_against_the_rest():
+    X, y = problem(90, 5, 0)
+    labels = np.array(["a", "b", "c"])[(y > 0) + (X[:, 1] > 0.3)]
+    ours = LinearSVC(tol=1e-12, class_weight="balanced").fit(X, labels)
+    theirs = sklearn.svm.LinearSVC(tol=1e-7, max_iter=10**6, class_weight="balanced").fit(X, labels)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-3, atol=1e-4)
+    np.testing.assert_array_equal(ours.predict(X), theirs.predict(X))
+    assert ours.dual_gap_.shape == (3,)
+
+
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
+def test_sample_weight_counts_as_repeats(loss):
+    X, y = problem(30, 4, 5)
+    weights = np.random.default_rng(0).integers(0, 4, size=30)
+    repeated = np.repeat(np.arange(30), weights)
+    weighted = LinearSVC(loss=loss, tol=1e-13).fit(X, y, sample_weight=weights)
+    plain = LinearSVC(loss=loss, tol=1e-13).fit(X[repeated], y[repeated])
+    np.testing.assert_allclose(weighted.coef_, plain.coef_, rtol=1e-5, atol=1e-7)
+
+
+def test_data_forms_and_pickling(tmp_path):
+    X, y = problem(40, 6, 2, sparse=True)
+    expected = LinearSVC(tol=1e-12).fit(X, y).coef_
+    np.save(tmp_path / "X.npy", X)
+    wide = sp.csr_array(X)
+    wide.indices, wide.indptr = wide.indices.astype(np.int64), wide.indptr.astype(np.int64)
+    for given_X in (np.load(tmp_path / "X.npy", mmap_mode="r"), wide, sp.csc_matrix(X)):
+        model = LinearSVC(tol=1e-12).fit(given_X, y)
+        np.testing.assert_allclose(model.coef_, expected, atol=1e-8)
+    single = LinearSVC().fit(X.astype(np.float32), y)
+    assert single.coef_.dtype == np.float32
+    again = pickle.loads(pickle.dumps(single))
+    np.testing.assert_array_equal(again.predict(X), single.predict(X))
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 20), st.integers(0, 10_000), st.sampled_from([np.inf, 1.0]))
+def test_line_search_finds_the_minimum_along_the_line(n, seed, bound):
+    rng = np.random.default_rng(seed)
+    margins, change = rng.standard_normal(n), rng.standard_normal(n)
+    alpha, step = rng.uniform(0, 1, n), rng.uniform(0.5, 2, n)
+    upper = np.full(n, bound)
+    a, free = np.empty(n), np.empty(n, dtype=bool)
+
+    def value(t):
+        smooth = smooth_slack(margins + t * change, alpha, step, upper, a, free)
+        return smooth + linear * t + 0.5 * t * t
+
+    linear = 0.0
+    epsilon = 1e-6
+    linear = -1.0 - (value(epsilon) - value(0.0)) / epsilon  # downhill at the start
+    t = line_minimum(margins, change, linear, 1.0, alpha, step, upper)
+    around = np.linspace(0, 2 * t + 1, 400)
+    assert value(t) <= min(value(s) for s in around) + 1e-4
+
+
+def test_bad_input_is_refused_by_name():
+    X, y = problem(10, 3, 0)
+    with pytest.raises(ValueError, match=r"at least 2 classes .* got 1 class"):
+        LinearSVC().fit(X, np.ones(10))
+    with pytest.raises(ValueError, match="at least 2 classes"):
+        LinearSVC().fit(X, y, sample_weight=y > 0)
+    with pytest.raises(ValueError, match="penalty must be one of l2, got 'l1'"):
+        LinearSVC(penalty="l1").fit(X, y)
+    with pytest.raises(ValueError, match="loss must be one of hinge, squared_hinge, got 'log'"):
+        LinearSVC(loss="log").fit(X, y)
+    with pytest.raises(ValueError, match="multi_class must be one of ovr, got 'crammer_singer'"):
+        LinearSVC(multi_class="crammer_singer").fit(X, y)
+    with pytest.raises(ValueError, match="C must be above 0, got 0"):
+        LinearSVC(C=0).fit(X, y)
+    with pytest.raises(ValueError, match="sample_weight must not be negative"):
+        LinearSVC().fit(X, y, sample_weight=-np.ones(10))
+    with pytest.warns(ConvergenceWarning, match=r"duality gap .*, tolerance .*max_iter"):
+        LinearSVC(tol=1e-12, max_iter=1, loss="hinge").fit(*problem(60, 20, 1))
