@@ -10,6 +10,7 @@ from bcd.estimators.logistic_path import LogisticPath, LogisticRegressionCV, log
 from bcd.estimators.multitask import MultiTaskElasticNet, MultiTaskLasso
 from bcd.estimators.poisson import PoissonRegressor
 from bcd.estimators.svm import LinearSVC
+from bcd.group_path import group_path
 from bcd.result import Result, Status
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "SparseGroupLasso",
     "Status",
     "active_set_complexity",
+    "group_path",
     "logistic_path",
     "minimize",
 ]

@@ -40,6 +40,7 @@ class GroupProblem(Protocol):
 
     sizes: NDArray[np.int64]  # features in each group
     everything: NDArray[np.int64]  # groups that are not constantly zero
+    inside: NDArray[np.bool_]  # which groups the working set holds
 
     def look(self, candidates: NDArray[np.int64]) -> Look:
         """Certify the present solution; all groups but the candidates must be zero for good."""
@@ -90,7 +91,7 @@ def run_group_loop(
     """
     started = time.perf_counter()
     candidates = problem.everything
-    inside = np.zeros(len(problem.sizes), dtype=np.bool_)
+    inside = problem.inside
     rows: list[tuple[float, float, float, int, int]] = []
     last_active, identified_at = problem.active(), 0
     best, exhausted, n_iter = np.inf, False, 0
@@ -127,10 +128,9 @@ def run_group_loop(
         room = FIRST_BLOCK if n_iter == 0 else int(problem.sizes[active].sum())
         chosen = _greedy_groups(candidates, gain, inside, problem.sizes, max(room, FIRST_BLOCK))
         if n_iter == 0:  # groups of a warm start enter first: they are already repaired
-            chosen = np.union1d(chosen, active)
+            chosen = np.union1d(chosen, active[~inside[active]])
         if len(chosen):
             problem.admit(chosen)
-            inside[chosen] = True
             problem.solve(max(INNER_SHARE * look.gap, INNER_TOL * tol))
         else:  # the working set is complete: go to the end, and then as far as rounding allows
             problem.solve(0.0 if exhausted else INNER_TOL * tol)

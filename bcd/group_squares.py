@@ -48,6 +48,20 @@ class SquaredGroups:
         self.everything = np.flatnonzero(self.squares > 0.0)
         self.gram = GroupGramProblem(float(self.b @ self.b), 0.0, positive)
         self.block = np.empty(0, dtype=np.int64)  # places in groups.members
+        self.order = np.empty(0, dtype=np.int64)  # groups as the working set took them in
+        self.inside = np.zeros(len(groups), dtype=np.bool_)
+
+    def set_penalty(self, l1, weight) -> None:
+        """Change the penalty; solution, working set and Gram matrix stay.
+
+        Parameters
+        ----------
+        l1 : ndarray of shape (n_features,)
+        weight : ndarray of shape (n_groups,)
+        """
+        self.l1, self.weight = np.ascontiguousarray(l1[self.groups.members]), weight
+        self.gram.l1[: self.gram.size] = self.l1[self.block]
+        self.gram.weight = self.weight[self.order]
 
     def residual(self) -> NDArray[np.float64]:
         """Return ``b - A x``, computed anew."""
@@ -99,6 +113,8 @@ class SquaredGroups:
             ptr,
         )
         self.block = np.concatenate([self.block, places])
+        self.order = np.concatenate([self.order, chosen])
+        self.inside[chosen] = True
 
     def solve(self, tol: float) -> None:
         """Solve on the working set until its own duality gap is at most ``tol``."""

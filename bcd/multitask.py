@@ -41,6 +41,7 @@ class MultiTaskRows:
         squares = float(np.vdot(self.B, self.B))
         self.gram = MultiTaskGramProblem(squares, targets.shape[1], weight, l2)
         self.block = np.empty(0, dtype=np.int32)
+        self.inside = np.zeros(n_features, dtype=np.bool_)
 
     def _centered(self, R: NDArray) -> NDArray:
         u = self.design.u
@@ -102,6 +103,7 @@ class MultiTaskRows:
             self.W[chosen],
         )
         self.block = np.concatenate([self.block, new])
+        self.inside[chosen] = True
 
     def solve(self, tol: float) -> None:
         """Solve on the working set until its own duality gap is at most ``tol``."""
