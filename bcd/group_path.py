@@ -74,7 +74,7 @@ def group_path(
     >>> X, y = make_regression(n_features=6, n_informative=2, shuffle=False, random_state=0)
     >>> alphas, coefs, _ = group_path(X, y, groups=2, n_alphas=4)
     >>> (coefs != 0).sum(axis=0).tolist()
-    [0, 2, 4, 6]
+    [0, 2, 2, 2]
     """
     check_number("l1_ratio", l1_ratio, 0.0, 1.0)
     check_number("eps", eps, 0.0, 1.0, above=True)
