@@ -12,7 +12,6 @@ from graphs.csr import CSRGraph
 
 OK = 0
 NOT_POSITIVE_DEFINITE = 1
-NOT_A_FOREST = 2
 
 
 class Elimination(NamedTuple):
@@ -118,44 +117,139 @@ def _first_fit(indptr, indices, order, label):
 
 
 @kernel
-def _walk_forest(indptr, indices, member, order, parent, slot):
-    """Breadth first from each root, then reversed; returns OK or NOT_A_FOREST.
+def peel(indptr, indices, payload, member, node, vertex, parent, carried):
+    """Strip leaves until none is left; returns how many vertices were taken.
 
-    member : (n,) bool;  order, parent : (k,) int32, slot : (k,) int64, all overwritten
+    A leaf's one neighbour is the exclusive or of its neighbours that are left, so nothing is
+    searched and the adjacency is read once, forwards. What is left over is the 2-core.
+
+    payload : (m,) int64, the same in both slots of an edge: its number, or the bits of its weight
+    member : (n,) bool, the vertices that take part
+    node : (n, 3) int64, overwritten: edges left (-1 when taken or no member) and the exclusive ors
+        of the neighbours and of the payloads that are left
+    vertex, parent : (k,) int32, overwritten: the vertices in the order in which they were taken,
+        and the neighbour left to each, which is taken later (-1 at roots)
+    carried : (k,) int64, overwritten: the payload of the edge to the parent
     """
-    n, k = len(member), len(order)
-    place = np.full(n, -1, dtype=np.int32)
-    tail = k  # filled from the back: a parent stands behind its children
-    head = k
-    for root in range(n):
-        if not member[root] or place[root] >= 0:
-            continue
-        tail -= 1
-        order[tail], parent[tail], slot[tail] = root, -1, -1
-        place[root] = tail
-        while head > tail:
-            head -= 1
-            v = order[head]
+    n = len(member)
+    for v in range(n):
+        degree, neighbor, load = np.int64(0), np.int64(0), np.int64(0)
+        if member[v]:
             for s in range(indptr[v], indptr[v + 1]):
                 u = indices[s]
-                if not member[u]:
-                    continue
-                if place[u] >= 0:
-                    if parent[head] < 0 or order[parent[head]] != u:
-                        if place[u] > head or parent[place[u]] != head:
-                            return NOT_A_FOREST
-                    continue
-                tail -= 1
-                order[tail], parent[tail], slot[tail] = u, head, s
-                place[u] = tail
+                if member[u]:
+                    degree += 1
+                    neighbor ^= u
+                    load ^= payload[s]
+        else:
+            degree = -1
+        node[v, 0], node[v, 1], node[v, 2] = degree, neighbor, load
+    count = 0
+    for start in range(n):
+        v = np.int64(start)
+        while 0 <= node[v, 0] <= 1:
+            vertex[count] = v
+            if node[v, 0] == 0:
+                node[v, 0], parent[count], carried[count] = -1, -1, 0
+                count += 1
+                break
+            p, load = node[v, 1], node[v, 2]
+            node[v, 0], parent[count], carried[count] = -1, p, load
+            count += 1
+            node[p, 0] -= 1
+            node[p, 1] ^= v
+            node[p, 2] ^= load
+            if p > start:
+                break  # its turn comes
+            v = p
+    return count
+
+
+@kernel
+def settle(vertex, parent, carried, place):
+    """Sort a peeled forest depth first, each subtree in one piece, so that parents stay near.
+
+    vertex, parent : (k,) int32, carried : (k,) int64; changed in place, ``parent`` from vertex
+        numbers to places (-1 at roots, behind the children elsewhere)
+    place : (n,) int32, overwritten at the vertices
+    """
+    k = len(vertex)
+    for i in range(k):
+        place[vertex[i]] = i
+    size, rank = np.ones(k, dtype=np.int32), np.empty(k, dtype=np.int32)
+    above = np.empty(k, dtype=np.int32)
+    for i in range(k):
+        above[i] = place[parent[i]] if parent[i] >= 0 else -1
+        if above[i] >= 0:
+            size[above[i]] += size[i]
+    end = k
+    for i in range(k - 1, -1, -1):  # a subtree's last place is its root's; size turns into the next
+        if above[i] < 0:
+            rank[i] = end - 1
+            end -= size[i]
+        else:
+            rank[i] = size[above[i]]
+            size[above[i]] -= size[i]
+        size[i] = rank[i] - 1
+    _permute(rank, above, vertex, parent, carried)
+
+
+@kernel
+def _permute(rank, above, vertex, parent, carried):
+    k = len(vertex)
+    old_vertex, old_carried = vertex.copy(), carried.copy()
+    for i in range(k):
+        r = rank[i]
+        vertex[r], carried[r] = old_vertex[i], old_carried[i]
+        parent[r] = rank[above[i]] if above[i] >= 0 else -1
+
+
+@kernel
+def factor_forest(parent, diagonal, link, pivot, factor):
+    """Factor a symmetric A whose off-diagonal graph is a forest as L D L', in O(n).
+
+    Vertices are laid out in elimination order, so memory is walked forwards once.
+
+    parent : (n,) int32, place of the parent, behind its children; -1 at roots
+    diagonal, link : (n,) float64, A[i, i] and A[i, parent[i]]
+    pivot, factor : (n,) float64, overwritten: D, and L[parent[i], i]; pivot may be diagonal
+    Returns OK, or NOT_POSITIVE_DEFINITE when a pivot is not above zero.
+    """
+    n = len(parent)
+    for i in range(n):
+        pivot[i] = diagonal[i]
+    for i in range(n):
+        if not pivot[i] > 0.0:  # catches NaN too
+            return NOT_POSITIVE_DEFINITE
+        p = parent[i]
+        if p >= 0:
+            factor[i] = link[i] / pivot[i]
+            pivot[p] -= factor[i] * link[i]
+        else:
+            factor[i] = 0.0
     return OK
 
 
 @kernel
-def _opposite_slots(reverse, slot):
-    for i in range(len(slot)):
-        if slot[i] >= 0:
-            slot[i] = reverse[slot[i]]
+def solve_factored(parent, pivot, factor, x):
+    """Solve L D L' X = R in place, forwards and back once; see ``factor_forest``.
+
+    x : (n, k) float64, R on entry and X on return
+    """
+    n, k = x.shape
+    for i in range(n):
+        p = parent[i]
+        if p >= 0:
+            for c in range(k):
+                x[p, c] -= factor[i] * x[i, c]
+    for i in range(n - 1, -1, -1):
+        p, inverse = parent[i], 1.0 / pivot[i]
+        if p >= 0:
+            for c in range(k):
+                x[i, c] = x[i, c] * inverse - factor[i] * x[p, c]
+        else:
+            for c in range(k):
+                x[i, c] *= inverse
 
 
 @kernel
@@ -170,28 +264,14 @@ def solve_forest(parent, diagonal, link, rhs, out):
     Returns OK, or NOT_POSITIVE_DEFINITE when a pivot is not above zero (``out`` is then undefined).
     """
     n, k = rhs.shape
-    pivot = diagonal.copy()
     for i in range(n):
         for c in range(k):
             out[i, c] = rhs[i, c]
-    for i in range(n):
-        if not pivot[i] > 0.0:  # catches NaN too
-            return NOT_POSITIVE_DEFINITE
-        p = parent[i]
-        if p >= 0:
-            factor = link[i] / pivot[i]
-            pivot[p] -= factor * link[i]
-            for c in range(k):
-                out[p, c] -= factor * out[i, c]
-    for i in range(n - 1, -1, -1):
-        p = parent[i]
-        inverse = 1.0 / pivot[i]
-        for c in range(k):
-            value = out[i, c]
-            if p >= 0:
-                value -= link[i] * out[p, c]
-            out[i, c] = value * inverse
-    return OK
+    pivot, factor = np.empty(n), np.empty(n)
+    status = factor_forest(parent, diagonal, link, pivot, factor)
+    if status == OK:
+        solve_factored(parent, pivot, factor, out)
+    return status
 
 
 def _checked_order(graph: CSRGraph, order: ArrayLike | None) -> NDArray[np.int32]:
@@ -307,8 +387,16 @@ def eliminate(graph: CSRGraph, member: ArrayLike | None = None) -> Elimination:
         )
     k = int(np.count_nonzero(inside))
     order, parent = np.empty(k, dtype=np.int32), np.empty(k, dtype=np.int32)
-    slot = np.empty(k, dtype=np.int64)
-    if _walk_forest(graph.indptr, graph.indices, inside, order, parent, slot) == NOT_A_FOREST:
+    edge, place = np.empty(k, dtype=np.int64), np.empty(n, dtype=np.int32)
+    numbers = np.minimum(np.arange(graph.n_slots, dtype=np.int64), graph.reverse)
+    node = np.empty((n, 3), dtype=np.int64)
+    if peel(graph.indptr, graph.indices, numbers, inside, node, order, parent, edge) < k:
         raise ValueError("member must induce a forest, got vertices whose edges close a cycle.")
-    _opposite_slots(graph.reverse, slot)
+    settle(order, parent, edge, place)
+    inner = np.flatnonzero(parent >= 0)
+    ends = order[parent[inner]]
+    slot = np.full(k, -1, dtype=np.int64)
+    slot[inner] = np.where(
+        graph.indices[edge[inner]] == ends, edge[inner], graph.reverse[edge[inner]]
+    )
     return Elimination(order, parent, slot)
