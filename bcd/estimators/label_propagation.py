@@ -1,0 +1,271 @@
+"""LabelPropagation: semi-supervised classification on a sparse graph, in scikit-learn's terms."""
+
+from __future__ import annotations
+
+import networkx as nx
+import numpy as np
+import scipy.sparse as sp
+from scipy.spatial import cKDTree
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from bcd.estimators._validation import check_choice, check_count, check_flag, check_number
+from bcd.graph_system import SOLVERS
+from bcd.label_propagation import solve_labels
+from graphs import CSRGraph, knn_graph, radius_graph
+
+GRAPHS = ("knn", "radius", "precomputed")
+KERNELS = ("rbf", "connectivity")
+
+
+class LabelPropagation(ClassifierMixin, BaseEstimator):
+    """Classify by harmonic functions on a sparse neighbourhood graph.
+
+    Each class's indicator is extended from the labelled samples to all: minimise
+    ``1/2 sum_edges w_ij |F_i - F_j|^2`` with the labelled rows fixed, or held with ``anchor``.
+    Rows of F are then probabilities. Sparse throughout: memory is linear in samples.
+
+    Parameters
+    ----------
+    graph : {"knn", "radius", "precomputed"}, default="knn"
+        With "precomputed", X is the weights of the graph: a sparse matrix, a symmetric array or a
+        networkx graph (in the order of its nodes).
+    n_neighbors : int, default=10
+        Of "knn", and of new points in ``predict``; at most the number of samples - 1 is used.
+    radius : float, default=1.0
+        Of "radius", in the unit of X.
+    kernel : {"rbf", "connectivity"}, default="rbf"
+        Weight of an edge of length d: ``exp(-gamma d^2)``, or 1.
+    gamma : float, default=None
+        ``1 / (2 mean(d^2))`` over the edges when None.
+    anchor : float, default=None
+        Trust in the labels, in units of edge weight; None keeps them as they are.
+    unreached : {"prior", "reject"}, default="prior"
+        What samples get that no label reaches: the most frequent class, or -1 (numeric classes).
+        Their distribution is the labelled samples' class frequencies.
+    solver : str, default="auto"
+        See :func:`bcd.solve_graph_system`.
+    tol : float, default=1e-8
+    max_iter : int, default=1000
+    verbose : bool, default=False
+        Whether progress is logged to the logger ``southwell``.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    label_distributions_ : ndarray of shape (n_samples, n_classes)
+    transduction_ : ndarray of shape (n_samples,)
+        The class of each training sample.
+    unreached_ : ndarray of shape (n_samples,), bool
+    n_iter_ : int
+        The most iterations for a class; 0 where elimination was exact.
+    solver_ : str
+        What was done.
+    residual_ : float
+        Relative residual reached.
+    n_features_in_ : int
+
+    References
+    ----------
+    .. [1] Zhu, Ghahramani, Lafferty (2003), "Semi-supervised learning using Gaussian fields and
+       harmonic functions".
+
+    Examples
+    --------
+    >>> X = [[0.0], [0.1], [0.2], [5.0], [5.1]]
+    >>> LabelPropagation(n_neighbors=1).fit(X, [0, -1, -1, 1, -1]).transduction_
+    array([0, 0, 0, 1, 1])
+    """
+
+    def __init__(
+        self,
+        *,
+        graph="knn",
+        n_neighbors=10,
+        radius=1.0,
+        kernel="rbf",
+        gamma=None,
+        anchor=None,
+        unreached="prior",
+        solver="auto",
+        tol=1e-8,
+        max_iter=1000,
+        verbose=False,
+    ):
+        self.graph = graph
+        self.n_neighbors = n_neighbors
+        self.radius = radius
+        self.kernel = kernel
+        self.gamma = gamma
+        self.anchor = anchor
+        self.unreached = unreached
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.verbose = verbose
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.pairwise = self.graph == "precomputed"
+        tags.input_tags.sparse = self.graph == "precomputed"
+        return tags
+
+    def _check_parameters(self):
+        check_choice("graph", self.graph, GRAPHS)
+        check_choice("kernel", self.kernel, KERNELS)
+        check_choice("unreached", self.unreached, ("prior", "reject"))
+        check_choice("solver", self.solver, SOLVERS)
+        check_count("n_neighbors", self.n_neighbors)
+        check_count("max_iter", self.max_iter)
+        check_number("radius", self.radius, 0.0, above=True)
+        check_number("tol", self.tol, 0.0)
+        check_flag("verbose", self.verbose)
+        for name in ("gamma", "anchor"):
+            if getattr(self, name) is not None:
+                check_number(name, getattr(self, name), 0.0, above=True)
+
+    def fit(self, X, y):
+        """Spread the labels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or a graph
+            See ``graph``.
+        y : array-like of shape (n_samples,)
+            Class labels; -1 marks unlabelled samples, as in scikit-learn.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range, X or y is malformed, or no sample is labelled.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the tolerance was not reached.
+        UserWarning
+            If a precomputed graph was not symmetric and was symmetrised.
+        """
+        self._check_parameters()
+        X, y = self._read(X, y)
+        check_classification_targets(y)
+        labelled = np.flatnonzero(y != -1) if y.dtype.kind in "iufb" else np.arange(len(y))
+        if y.dtype.kind == "O":
+            labelled = np.array([i for i, label in enumerate(y) if label != -1], dtype=int)
+        if len(labelled) == 0:
+            raise ValueError("y must label at least one sample, got -1 only.")
+        self.classes_, coded = np.unique(y[labelled], return_inverse=True)
+        if self.unreached == "reject" and self.classes_.dtype.kind not in "if":
+            raise ValueError("unreached='reject' gives class -1 and needs numeric classes.")
+        n_classes = len(self.classes_)
+        indicators = np.full((len(y), n_classes), np.nan)
+        indicators[labelled] = np.eye(n_classes)[coded]
+        found = solve_labels(
+            self._weighted_graph(X),
+            indicators[:, : max(n_classes - 1, 1)],  # the columns add up to one
+            anchor=self.anchor,
+            solver=self.solver,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            verbose=self.verbose,
+        )
+        rows = np.clip(found.values, 0.0, 1.0)
+        if n_classes > 1:
+            rows = np.column_stack([rows, np.clip(1.0 - rows.sum(axis=1), 0.0, 1.0)])
+        else:
+            rows = np.ones_like(rows)
+        self.label_distributions_ = rows / rows.sum(axis=1, keepdims=True)
+        self.unreached_ = found.unreached
+        self.transduction_ = self.classes_[np.argmax(self.label_distributions_, axis=1)]
+        if self.unreached == "reject":
+            self.transduction_[self.unreached_] = -1
+        self.n_iter_ = max(found.solution.n_iter, 1)
+        self.solver_, self.residual_ = found.solution.solver, found.solution.residual
+        return self
+
+    def _read(self, X, y):
+        if self.graph != "precomputed":
+            return validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
+        y = np.asarray(y)
+        if isinstance(X, nx.Graph | CSRGraph):
+            n = len(X) if isinstance(X, nx.Graph) else X.n_vertices
+            self.n_features_in_ = n
+        else:
+            X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64)
+            n = X.shape[0]
+        if y.shape != (n,):
+            raise ValueError(f"y must have one label for each of {n} vertices, got {y.shape}.")
+        return X, y
+
+    def _weighted_graph(self, X):
+        if self.graph == "precomputed":
+            return sp.csr_array(X) if isinstance(X, np.ndarray) else X
+        self._points = X
+        if self.graph == "knn":
+            near = knn_graph(X, min(self.n_neighbors, len(X) - 1))
+        else:
+            near = radius_graph(X, self.radius)
+        squares = near.weights**2
+        mean = squares.mean() if len(squares) else 1.0
+        scale = 1.0 / (2.0 * mean) if mean > 0 else 1.0
+        self._gamma = scale if self.gamma is None else float(self.gamma)
+        weights = np.ones_like(squares)
+        if self.kernel == "rbf":
+            weights = np.exp(-self._gamma * squares)
+        return CSRGraph(
+            indptr=near.indptr, indices=near.indices, weights=weights, reverse=near.reverse
+        )
+
+    def predict_proba(self, X):
+        """Return class probabilities of new samples.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_new, n_features)
+            New points: the mean of the distributions of their nearest training samples, weighted
+            by the kernel. With ``graph="precomputed"``, weights of shape (n_new, n_samples).
+
+        Returns
+        -------
+        ndarray of shape (n_new, n_classes)
+        """
+        check_is_fitted(self)
+        if self.graph == "precomputed":
+            weights = sp.csr_array(check_array(X, accept_sparse="csr", dtype=np.float64))
+            n = len(self.label_distributions_)
+            if weights.shape[1] != n:
+                raise ValueError(f"X must have {n} columns, one a training sample, got {X.shape}.")
+            if weights.nnz and weights.data.min() < 0:
+                raise ValueError("X must have weights of at least 0, got a negative one.")
+            totals = np.asarray(weights.sum(axis=1)).ravel()
+            rows = weights @ self.label_distributions_
+            rows[totals == 0] = self.label_distributions_.mean(axis=0)
+            return rows / rows.sum(axis=1, keepdims=True)
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        k = min(self.n_neighbors, len(self._points))
+        distance, nearest = cKDTree(self._points).query(X, k=k)
+        distance, nearest = distance.reshape(len(X), k), nearest.reshape(len(X), k)
+        weights = np.ones_like(distance)
+        if self.kernel == "rbf":  # relative to the nearest, so that far points do not underflow
+            weights = np.exp(-self._gamma * (distance**2 - distance[:, :1] ** 2))
+        rows = np.einsum("ij,ijc->ic", weights, self.label_distributions_[nearest])
+        return rows / rows.sum(axis=1, keepdims=True)
+
+    def predict(self, X):
+        """Return the most probable class of new samples.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_new, n_features)
+            See ``predict_proba``.
+
+        Returns
+        -------
+        ndarray of shape (n_new,)
+        """
+        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]

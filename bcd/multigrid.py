@@ -1,0 +1,74 @@
+"""Hierarchies of aggregates for systems on graphs, by kernels in linear time."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bcd._aggregation_kernels import aggregate, coarsen
+from bcd._multigrid_kernels import Hierarchy
+
+BOTTOM = 150  # a system of at most this many vertices is inverted
+MAX_LEVELS = 25
+MAX_BOTTOM = 2000  # where aggregation stalls, a system of this size is still inverted
+
+
+def build_hierarchy(
+    indptr: NDArray[np.int32],
+    middle: NDArray[np.int32],
+    indices: NDArray[np.int32],
+    values: NDArray[np.float64],
+    diagonal: NDArray[np.float64],
+) -> Hierarchy | None:
+    """Aggregate a system, rows split at the diagonal, until it is small.
+
+    Returns
+    -------
+    Hierarchy or None
+        None where aggregation stalls on a system too large to invert.
+    """
+    levels = [(indptr, middle, indices, values.astype(np.float32), diagonal)]
+    groups: list[NDArray[np.int32]] = []
+    while len(levels[-1][4]) > BOTTOM or len(levels) == 1:
+        indptr, middle, indices, single, diagonal = levels[-1]
+        n = len(diagonal)
+        group = np.empty(n, dtype=np.int32)
+        n_groups = aggregate(indptr, indices, single, np.empty(n), group)
+        if n_groups > 0.9 * n or len(levels) == MAX_LEVELS:
+            if len(levels) > 1 and n <= MAX_BOTTOM:
+                break
+            return None
+        coarse = (
+            np.empty(n_groups + 1, dtype=np.int32),
+            np.empty(n_groups, dtype=np.int32),
+            np.empty(len(indices), dtype=np.int32),
+            np.empty(len(indices), dtype=np.float32),
+            np.empty(n_groups),
+        )
+        end = coarsen(indptr, indices, single, diagonal, group, n_groups, *coarse)
+        groups.append(group)
+        levels.append((coarse[0], coarse[1], coarse[2][:end], coarse[3][:end], coarse[4]))
+    return _flatten(levels, groups)
+
+
+def _flatten(levels, groups) -> Hierarchy | None:
+    row = np.cumsum([0, *(len(level[4]) for level in levels)], dtype=np.int64)
+    shift = np.cumsum([0, *(len(level[2]) for level in levels)])
+    indptr, middle, indices, single, diagonal = levels[-1]
+    n = len(diagonal)
+    dense = np.diag(diagonal)
+    dense[np.repeat(np.arange(n), np.diff(indptr)), indices] = single
+    try:
+        bottom = np.linalg.inv(dense)
+    except np.linalg.LinAlgError:
+        return None
+    return Hierarchy(
+        row=row,
+        indptr=np.concatenate([level[0] + np.int32(s) for level, s in zip(levels, shift, strict=False)]),
+        middle=np.concatenate([level[1] + np.int32(s) for level, s in zip(levels, shift, strict=False)]),
+        indices=np.concatenate([level[2] for level in levels]),
+        values=np.concatenate([level[3] for level in levels]),
+        inverse=(1.0 / np.concatenate([level[4] for level in levels])).astype(np.float32),
+        group=np.concatenate([*groups, np.empty(0, dtype=np.int32)]),
+        bottom=np.ascontiguousarray((bottom + bottom.T) / 2, dtype=np.float32),
+    )
