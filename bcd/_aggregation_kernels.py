@@ -1,4 +1,4 @@
-"""Coarse copies of a sparse symmetric system: aggregates of vertices and their Galerkin products."""
+"""Coarse copies of a sparse symmetric system: aggregates and their Galerkin products."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bcd._sweep_kernels import BROKEN_DOWN, CONVERGED, OUT_OF_STEPS
+from bcd._sweep_kernels import BROKEN_DOWN, CONVERGED, OUT_OF_STEPS, ROUNDING
 from graphs._jit import kernel
 
 R, X, FIRST, IMAGE, SECOND = 0, 1, 2, 3, 4  # rows of the work array
@@ -176,7 +176,7 @@ def cycled_gradients(
     """
     n = len(x)
     z, p, q = vectors[0], vectors[1], vectors[2]
-    total, recent, before, length = 0.0, 0.0, 0.0, 0.0
+    total, recent, before, length, floor = 0.0, 0.0, 0.0, 0.0, 0.0
     for step in range(max_iter):
         _precondition(h, work, r, z)
         rho, turn, size = 0.0, 0.0, 0.0
@@ -185,7 +185,9 @@ def cycled_gradients(
             size += abs(r[i])
             if step > 0:
                 turn += q[i] * z[i]
-        if size == 0.0:
+        if step == 0:
+            floor = ROUNDING * rho
+        if size == 0.0 or 0.0 <= rho <= floor:
             return CONVERGED, step
         if not rho > 0.0:
             return BROKEN_DOWN, step

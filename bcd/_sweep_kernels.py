@@ -11,6 +11,7 @@ from graphs._jit import kernel
 CONVERGED = 0
 OUT_OF_STEPS = 1
 BROKEN_DOWN = 2
+ROUNDING = 1e-28  # a squared residual smaller by this is rounding
 
 
 @kernel
@@ -68,8 +69,9 @@ def swept_gradients(
     for i in range(n):
         rho += pivot[i] * r[i] * r[i]
         p[i] = 0.0
+    floor = ROUNDING * rho
     for step in range(max_iter):
-        if rho == 0.0:
+        if rho <= floor:
             return CONVERGED, step
         for i in range(n - 1, -1, -1):  # t = (P + L')^-1 p
             direction = pivot[i] * r[i] + beta * p[i]

@@ -83,7 +83,7 @@ def eliminate_leaves(vertex, parent, link, diagonal, b, factor):
 
 @kernel
 def restore_leaves(vertex, parent, factor, diagonal, b, x):
-    """Answer for the vertices that ``eliminate_leaves`` took, roots first; fills their rows of x."""
+    """Fill the rows of x that ``eliminate_leaves`` took, roots first."""
     for i in range(len(vertex) - 1, -1, -1):
         v, p = vertex[i], parent[i]
         for c in range(b.shape[1]):
@@ -125,7 +125,7 @@ def split_rows(indptr, indices, values, order, rank, out_ptr, middle, out_index,
 
 @kernel
 def breadth_first(indptr, indices, order, seen):
-    """Number the vertices breadth first, component by component.
+    """Order the vertices breadth first, component by component.
 
     order : (n,) int32, overwritten;  seen : (n,) bool, overwritten
     """
@@ -152,7 +152,7 @@ def breadth_first(indptr, indices, order, seen):
 
 @kernel
 def ball_depth(indptr, indices, start, size, queue, seen):
-    """How many steps from ``start`` it takes to meet ``size`` vertices (or all there are).
+    """Count the steps from ``start`` until ``size`` vertices (or all there are) are met.
 
     queue : (n,) int32, overwritten;  seen : (n,) bool, all False on entry
     """

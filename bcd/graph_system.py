@@ -22,6 +22,7 @@ from bcd._multigrid_kernels import N_WORK, cycled_gradients
 from bcd._sweep_kernels import (
     BROKEN_DOWN,
     CONVERGED,
+    OUT_OF_STEPS,
     incomplete_pivots,
     sweep_forwards,
     swept_gradients,
@@ -47,7 +48,7 @@ class SystemStatus(enum.Enum):
     EXACT = "eliminated exactly"
     CONVERGED = "the last steps decreased the objective by less than tol of all steps"
     MAX_ITER = "max_iter was reached first"
-    BROKEN_DOWN = "rounding errors, or a system that is not positive definite, forbid a further step"
+    BROKEN_DOWN = "rounding, or a system that is not positive definite, forbids a further step"
 
     @property
     def solved(self) -> bool:
@@ -180,7 +181,7 @@ def solve_graph_system(
         b=np.array(rhs.reshape(len(diagonal), -1)),
     )
     solution = solve_system(system, solver, tol, max_iter, verbose)
-    warn_unless_solved(solution, tol, stacklevel=3)
+    warn_unless_solved(solution, tol, stacklevel=2)
     if rhs.ndim == 1:
         return SystemSolution(
             **{f: getattr(solution, f) for f in SystemSolution.__slots__ if f != "x"},
@@ -338,9 +339,9 @@ class _Core:
 
 _STATUS = {
     CONVERGED: SystemStatus.CONVERGED,
+    OUT_OF_STEPS: SystemStatus.MAX_ITER,
     BROKEN_DOWN: SystemStatus.BROKEN_DOWN,
 }
-_STATUS.setdefault(1, SystemStatus.MAX_ITER)
 
 
 def _is_stretched(system: System, core: NDArray[np.int32]) -> bool:
@@ -370,7 +371,7 @@ def _layout(system: System, core: NDArray[np.int32], solver: str) -> NDArray[np.
 
 
 def _forest_layout(system: System, core: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Forest after forest, each leaves first; in that order a factorisation of a forest fills nothing."""
+    """Forest after forest, each leaves first: a factorisation then fills nothing inside one."""
     n = len(system.diagonal)
     shape = (n, n)
     graph = CSRGraph.from_scipy(sp.csr_array((system.values, system.indices, system.indptr), shape))

@@ -1,4 +1,4 @@
-"""Labels spread over a graph as harmonic functions: every unlabelled vertex the mean of its friends."""
+"""Labels spread over a graph: each unlabelled vertex becomes the mean of its neighbours."""
 
 from __future__ import annotations
 

@@ -53,8 +53,9 @@ def build_hierarchy(
 
 def _flatten(levels, groups) -> Hierarchy | None:
     row = np.cumsum([0, *(len(level[4]) for level in levels)], dtype=np.int64)
-    shift = np.cumsum([0, *(len(level[2]) for level in levels)])
-    indptr, middle, indices, single, diagonal = levels[-1]
+    shift = np.cumsum([0, *(len(level[2]) for level in levels)], dtype=np.int32)
+    shifted = list(zip(levels, shift, strict=False))
+    indptr, _, indices, single, diagonal = levels[-1]
     n = len(diagonal)
     dense = np.diag(diagonal)
     dense[np.repeat(np.arange(n), np.diff(indptr)), indices] = single
@@ -64,8 +65,8 @@ def _flatten(levels, groups) -> Hierarchy | None:
         return None
     return Hierarchy(
         row=row,
-        indptr=np.concatenate([level[0] + np.int32(s) for level, s in zip(levels, shift, strict=False)]),
-        middle=np.concatenate([level[1] + np.int32(s) for level, s in zip(levels, shift, strict=False)]),
+        indptr=np.concatenate([level[0] + begin for level, begin in shifted]),
+        middle=np.concatenate([level[1] + begin for level, begin in shifted]),
         indices=np.concatenate([level[2] for level in levels]),
         values=np.concatenate([level[3] for level in levels]),
         inverse=(1.0 / np.concatenate([level[4] for level in levels])).astype(np.float32),

@@ -133,17 +133,16 @@ def peel(indptr, indices, payload, member, node, vertex, parent, carried):
     """
     n = len(member)
     for v in range(n):
-        degree, neighbor, load = np.int64(0), np.int64(0), np.int64(0)
-        if member[v]:
-            for s in range(indptr[v], indptr[v + 1]):
-                u = indices[s]
-                if member[u]:
-                    degree += 1
-                    neighbor ^= u
-                    load ^= payload[s]
-        else:
-            degree = -1
-        node[v, 0], node[v, 1], node[v, 2] = degree, neighbor, load
+        node[v, 0], node[v, 1], node[v, 2] = 0, 0, 0
+        if not member[v]:
+            node[v, 0] = -1
+            continue
+        for s in range(indptr[v], indptr[v + 1]):
+            u = indices[s]
+            if member[u]:
+                node[v, 0] += 1
+                node[v, 1] ^= u
+                node[v, 2] ^= payload[s]
     count = 0
     for start in range(n):
         v = np.int64(start)
@@ -388,7 +387,8 @@ def eliminate(graph: CSRGraph, member: ArrayLike | None = None) -> Elimination:
     k = int(np.count_nonzero(inside))
     order, parent = np.empty(k, dtype=np.int32), np.empty(k, dtype=np.int32)
     edge, place = np.empty(k, dtype=np.int64), np.empty(n, dtype=np.int32)
-    numbers = np.minimum(np.arange(graph.n_slots, dtype=np.int64), graph.reverse)
+    reverse = np.asarray(graph.reverse)
+    numbers = np.minimum(np.arange(graph.n_slots, dtype=np.int64), reverse)
     node = np.empty((n, 3), dtype=np.int64)
     if peel(graph.indptr, graph.indices, numbers, inside, node, order, parent, edge) < k:
         raise ValueError("member must induce a forest, got vertices whose edges close a cycle.")
@@ -396,7 +396,5 @@ def eliminate(graph: CSRGraph, member: ArrayLike | None = None) -> Elimination:
     inner = np.flatnonzero(parent >= 0)
     ends = order[parent[inner]]
     slot = np.full(k, -1, dtype=np.int64)
-    slot[inner] = np.where(
-        graph.indices[edge[inner]] == ends, edge[inner], graph.reverse[edge[inner]]
-    )
+    slot[inner] = np.where(graph.indices[edge[inner]] == ends, edge[inner], reverse[edge[inner]])
     return Elimination(order, parent, slot)

@@ -133,7 +133,8 @@ class LabelPropagation(ClassifierMixin, BaseEstimator):
         X : array-like of shape (n_samples, n_features), or a graph
             See ``graph``.
         y : array-like of shape (n_samples,)
-            Class labels; -1 marks unlabelled samples, as in scikit-learn.
+            Class labels; -1 marks unlabelled samples, as in scikit-learn (in an array
+            of objects where the classes are strings).
 
         Returns
         -------
@@ -153,12 +154,10 @@ class LabelPropagation(ClassifierMixin, BaseEstimator):
         """
         self._check_parameters()
         X, y = self._read(X, y)
-        check_classification_targets(y)
-        labelled = np.flatnonzero(y != -1) if y.dtype.kind in "iufb" else np.arange(len(y))
-        if y.dtype.kind == "O":
-            labelled = np.array([i for i, label in enumerate(y) if label != -1], dtype=int)
+        labelled = np.flatnonzero(y != -1) if y.dtype.kind in "iufbO" else np.arange(len(y))
         if len(labelled) == 0:
             raise ValueError("y must label at least one sample, got -1 only.")
+        check_classification_targets(y[labelled])
         self.classes_, coded = np.unique(y[labelled], return_inverse=True)
         if self.unreached == "reject" and self.classes_.dtype.kind not in "if":
             raise ValueError("unreached='reject' gives class -1 and needs numeric classes.")
@@ -268,4 +267,5 @@ class LabelPropagation(ClassifierMixin, BaseEstimator):
         -------
         ndarray of shape (n_new,)
         """
-        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+        best = np.argmax(self.predict_proba(X), axis=1)
+        return self.classes_[best]
