@@ -145,22 +145,22 @@ def peel(indptr, indices, payload, member, node, vertex, parent, carried):
                 node[v, 2] ^= payload[s]
     count = 0
     for start in range(n):
-        v = np.int64(start)
-        while 0 <= node[v, 0] <= 1:
-            vertex[count] = v
-            if node[v, 0] == 0:
-                node[v, 0], parent[count], carried[count] = -1, -1, 0
+        leaf = np.int64(start)
+        while 0 <= node[leaf, 0] <= 1:
+            vertex[count] = leaf
+            if node[leaf, 0] == 0:
+                node[leaf, 0], parent[count], carried[count] = -1, -1, 0
                 count += 1
                 break
-            p, load = node[v, 1], node[v, 2]
-            node[v, 0], parent[count], carried[count] = -1, p, load
+            p, load = node[leaf, 1], node[leaf, 2]
+            node[leaf, 0], parent[count], carried[count] = -1, p, load
             count += 1
             node[p, 0] -= 1
-            node[p, 1] ^= v
+            node[p, 1] ^= leaf
             node[p, 2] ^= load
             if p > start:
                 break  # its turn comes
-            v = p
+            leaf = p
     return count
 
 
