@@ -7,6 +7,7 @@ EXPERIMENTS = {
     "all": "all figures of the block coordinate descent paper, with their claims",
     **{f"fig{k}": f"figure {k} of the paper" for k in range(4, 14)},
     "demo": "both main jobs on real input, with pictures",
+    "label_propagation": "solvers of graph systems against their peers, time and memory",
     "linear_models": "races of sparse linear models against their peers",
     "replanning": "planners that repair against planners that start over, on discs and maps",
     "identification": "when the active set is found, beside the theory",
