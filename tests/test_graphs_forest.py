@@ -104,6 +104,38 @@ def test_solve_forest_agrees_with_dense_solve(graph, n_columns, random):
     )
 
 
+def belief_propagation_means(A, b, tree):
+    # flooding: every directed edge's message from the last round's, until none can change
+    precision = {edge: 0.0 for u, v in tree.edges for edge in ((u, v), (v, u))}
+    information = dict.fromkeys(precision, 0.0)
+    for _ in range(len(tree)):
+        new_precision, new_information = {}, {}
+        for u, v in precision:
+            others = [w for w in tree[u] if w != v]
+            own = A[u, u] + sum(precision[w, u] for w in others)
+            held = b[u] + sum(information[w, u] for w in others)
+            new_precision[u, v] = -(A[u, v] ** 2) / own
+            new_information[u, v] = -A[u, v] * held / own
+        precision, information = new_precision, new_information
+    total = [A[v, v] + sum(precision[u, v] for u in tree[v]) for v in sorted(tree)]
+    return np.array(
+        [(b[v] + sum(information[u, v] for u in tree[v])) / total[v] for v in sorted(tree)]
+    )
+
+
+def test_solve_forest_is_gaussian_belief_propagation():
+    for seed in range(5):
+        tree = nx.random_labeled_tree(25, seed=seed)
+        rng = np.random.default_rng(seed)
+        graph = CSRGraph.from_scipy(nx.to_scipy_sparse_array(tree, nodelist=range(25), dtype=float))
+        A = np.diag(graph.degrees + rng.uniform(0.1, 1.0, 25)) - graph.to_scipy().toarray()
+        b, out = rng.standard_normal(25), np.empty((25, 1))
+        order, parent, slot = eliminate(graph)
+        link = np.where(slot >= 0, -1.0, 0.0)
+        assert solve_forest(parent, np.diag(A)[order], link, b[order, None], out) == OK
+        np.testing.assert_allclose(out[:, 0], belief_propagation_means(A, b, tree)[order])
+
+
 def test_solve_forest_says_where_a_pivot_is_not_positive():
     parent = np.array([1, -1], dtype=np.int32)
     for diagonal in ([1.0, 1.0], [np.nan, 3.0], [-1.0, 3.0]):
