@@ -124,33 +124,6 @@ def split_rows(indptr, indices, values, order, rank, out_ptr, middle, out_index,
 
 
 @kernel
-def breadth_first(indptr, indices, order, seen):
-    """Order the vertices breadth first, component by component.
-
-    order : (n,) int32, overwritten;  seen : (n,) bool, overwritten
-    """
-    n = len(order)
-    for v in range(n):
-        seen[v] = False
-    head, tail = 0, 0
-    for root in range(n):
-        if seen[root]:
-            continue
-        seen[root] = True
-        order[tail] = root
-        tail += 1
-        while head < tail:
-            v = order[head]
-            head += 1
-            for s in range(indptr[v], indptr[v + 1]):
-                u = indices[s]
-                if not seen[u]:
-                    seen[u] = True
-                    order[tail] = u
-                    tail += 1
-
-
-@kernel
 def ball_depth(indptr, indices, start, size, queue, seen):
     """Count the steps from ``start`` until ``size`` vertices (or all there are) are met.
 

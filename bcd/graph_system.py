@@ -29,6 +29,7 @@ from bcd._sweep_kernels import (
 )
 from bcd.multigrid import build_hierarchy
 from graphs import CSRGraph
+from graphs.coloring import breadth_first
 from graphs.forest import first_fit_forests, peel
 
 SOLVERS = ("auto", "forest", "sweep", "forest-sweep", "multigrid", "pyamg")
@@ -364,7 +365,7 @@ def _layout(system: System, core: NDArray[np.int32], solver: str) -> NDArray[np.
     if n < LARGE or span < FAR * n:
         return core
     order = np.empty(n, dtype=np.int32)
-    kernels.breadth_first(system.indptr, system.indices, order, np.empty(n, dtype=np.bool_))
+    breadth_first(system.indptr, system.indices, order)
     inside = np.zeros(n, dtype=np.bool_)
     inside[core] = True
     return order[inside[order]]

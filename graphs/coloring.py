@@ -25,7 +25,11 @@ def _color_in_order(indptr, indices, order, color):
 
 
 @kernel
-def _breadth_first(indptr, indices, order):
+def breadth_first(indptr, indices, order):
+    """Order the vertices breadth first, component by component.
+
+    order : (n,) int32, overwritten
+    """
     n = len(order)
     seen = np.zeros(n, dtype=np.bool_)
     tail = 0
@@ -66,7 +70,7 @@ def greedy_coloring(graph: CSRGraph, order: ArrayLike | None = None) -> NDArray[
     _require_undirected(graph)
     if order is None:
         queue = np.empty(graph.n_vertices, dtype=np.int32)
-        _breadth_first(graph.indptr, graph.indices, queue)
+        breadth_first(graph.indptr, graph.indices, queue)
     else:
         queue = _checked_order(graph, order)
     color = np.full(graph.n_vertices, -1, dtype=np.int32)
