@@ -13,6 +13,8 @@ EXPERIMENTS = {
     "identification": "when the active set is found, beside the theory",
     "rule_costs": "time of an iteration: numpy, the engine, scan and heap",
     "startup": "import times and first calls, with a cold and a warm cache",
+    "fmtx_vs_rrtx": "FMTx against RRTx over samples, obstacles and radius, with box plots",
+    "optimality": "cost against samples beside the true optimum, before and after a change",
 }
 
 

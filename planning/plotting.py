@@ -8,7 +8,7 @@ import numpy as np
 
 from planning.fmtx import FMTx
 from planning.result import Path
-from problems.worlds.arrays import GRID, World
+from problems.worlds.arrays import GRID, World, WorldArrays
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +24,7 @@ def _axes(ax: Axes | None) -> Axes:
 
 
 def plot_world(world: World, ax: Axes | None = None) -> Axes:
-    """Draw what can be hit: discs as they are, grids with the robot's radius in a lighter shade.
+    """Draw what can be hit: grids with the robot's radius in a lighter shade, discs grown by it.
 
     Parameters
     ----------
@@ -50,11 +50,7 @@ def plot_world(world: World, ax: Axes | None = None) -> Axes:
     if arrays.kind == GRID:
         _draw_grid(world, ax, (left, right, bottom, top))
     else:
-        from matplotlib.collections import PatchCollection
-        from matplotlib.patches import Circle
-
-        circles = [Circle((x, y), radius) for x, y, radius in arrays.discs]
-        ax.add_collection(PatchCollection(circles, facecolor=OBSTACLE, edgecolor="none"))
+        _draw_shapes(arrays, ax)
     ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal", xlabel="x (m)", ylabel="y (m)")
     return ax
 
@@ -68,6 +64,39 @@ def _draw_grid(world: Any, ax: Axes, extent: tuple[float, float, float, float]) 
     picture[values < 0] = to_rgb(UNKNOWN)
     picture[values >= 65] = to_rgb(OBSTACLE)
     ax.imshow(picture, origin="lower", extent=extent, interpolation="nearest", zorder=0)
+
+
+def _draw_shapes(arrays: WorldArrays, ax: Axes) -> None:
+    from matplotlib.collections import PatchCollection
+    from matplotlib.colors import ListedColormap
+    from matplotlib.patches import Circle, PathPatch, Rectangle
+    from matplotlib.path import Path as Outline
+
+    if arrays.blocked.size:
+        rows, cols = arrays.blocked.shape
+        x, y, resolution, _ = arrays.frame
+        extent = (x, x + cols * resolution, y, y + rows * resolution)
+        shades = ListedColormap(["white", OBSTACLE])
+        ax.imshow(arrays.blocked, cmap=shades, origin="lower", extent=extent, vmin=0, vmax=1)
+    patches: list[Any] = [Circle((x, y), radius) for x, y, radius in arrays.discs]
+    for x, y, half_x, half_y, cos, sin, _ in arrays.shapes.boxes:
+        turn = {"angle": np.degrees(np.arctan2(sin, cos)), "rotation_point": "center"}
+        patches.append(Rectangle((x - half_x, y - half_y), 2 * half_x, 2 * half_y, **turn))
+    shapes = arrays.shapes
+    for first, last, outline in zip(
+        shapes.edge_ptr, shapes.edge_ptr[1:], shapes.outlines, strict=False
+    ):
+        edges = shapes.edges[first:last]
+        corners, codes = edges.reshape(-1, 2), np.full((len(edges), 2), Outline.LINETO)
+        codes[0, 0] = Outline.MOVETO
+        apart = (edges[1:, :2] != edges[:-1, 2:]).any(axis=1)
+        codes[1:, 0][apart] = Outline.MOVETO
+        path = Outline(corners, codes.ravel())
+        if outline[5]:
+            patches.append(PathPatch(path))
+        else:
+            ax.add_patch(PathPatch(path, fill=False, edgecolor=OBSTACLE, linewidth=2.0))
+    ax.add_collection(PatchCollection(patches, facecolor=OBSTACLE, edgecolor="none"))
 
 
 def plot_tree(planner: FMTx, ax: Axes | None = None, *, colorbar: bool = True) -> Axes:
