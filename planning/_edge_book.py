@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from planning import _edge_kernels as kernels
 from planning._moves import ABSENT
 from planning._roads import Roads
+from planning.fmtx import boxes_around
 from problems.worlds.arrays import DISCS, World, WorldArrays
 
 
@@ -71,9 +72,8 @@ class EdgeBook:
             return edges.turned[: kernels.apply_hits(roads, edges, n_touched)].copy()
         if before is not None and changes.complete:
             discs = np.concatenate((changes.blocked_discs, changes.freed_discs))
-            boxes = np.concatenate(
-                (changes.blocked_boxes, changes.freed_boxes, boxes_around(discs))
-            )
+            boxes = np.concatenate((changes.blocked_boxes, changes.freed_boxes))
+            boxes = boxes_around(boxes, discs)
             n_touched = kernels.touch_boxes(roads, edges, boxes, 0)
             return edges.turned[
                 : kernels.retest_touched(roads, edges, arrays, self._no_tree, False, n_touched)
@@ -82,9 +82,3 @@ class EdgeBook:
         kernels.test_all_edges(roads, edges, arrays)
         turned = known != np.isfinite(edges.cost)
         return np.flatnonzero(turned & (edges.tails < roads.indices)).astype(np.int32)
-
-
-def boxes_around(discs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the boxes, (k, d, 2), around ``discs`` (k, d + 1), metres."""
-    center, radius = discs[:, :-1], discs[:, -1:]
-    return np.stack((center - radius, center + radius), axis=2)
