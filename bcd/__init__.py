@@ -6,29 +6,38 @@ from bcd.estimators.group import GroupLasso, SparseGroupLasso
 from bcd.estimators.huber import HuberRegressor
 from bcd.estimators.label_propagation import LabelPropagation
 from bcd.estimators.lasso import ElasticNet, Lasso
+from bcd.estimators.lasso_cv import ElasticNetCV, LassoCV
 from bcd.estimators.logistic import LogisticRegression
 from bcd.estimators.logistic_path import LogisticPath, LogisticRegressionCV, logistic_path
 from bcd.estimators.multitask import MultiTaskElasticNet, MultiTaskLasso
+from bcd.estimators.nonnegative import NonNegativeLeastSquares
 from bcd.estimators.poisson import PoissonRegressor
 from bcd.estimators.svm import LinearSVC
 from bcd.graph_system import SystemSolution, SystemStatus, solve_graph_system
 from bcd.group_path import group_path
 from bcd.label_propagation import Propagation, propagate_labels, solve_labels
+from bcd.path import enet_path, lambda_max, lasso_path
+from bcd.plotting import ConvergenceDisplay, PathDisplay, plot_convergence, plot_path
 from bcd.result import Result, Status
 
 __all__ = [
     "ActiveSetComplexity",
+    "ConvergenceDisplay",
     "ElasticNet",
+    "ElasticNetCV",
     "GroupLasso",
     "HuberRegressor",
     "LabelPropagation",
     "Lasso",
+    "LassoCV",
     "LinearSVC",
     "LogisticPath",
     "LogisticRegression",
     "LogisticRegressionCV",
     "MultiTaskElasticNet",
     "MultiTaskLasso",
+    "NonNegativeLeastSquares",
+    "PathDisplay",
     "PoissonRegressor",
     "Propagation",
     "Result",
@@ -37,9 +46,14 @@ __all__ = [
     "SystemSolution",
     "SystemStatus",
     "active_set_complexity",
+    "enet_path",
     "group_path",
+    "lambda_max",
+    "lasso_path",
     "logistic_path",
     "minimize",
+    "plot_convergence",
+    "plot_path",
     "propagate_labels",
     "solve_graph_system",
     "solve_labels",

@@ -83,3 +83,13 @@ def small_gap(energy, q, h, x, l1, lower, upper):
     length, inner = energy - fitted - rest, energy - fitted
     scale = min(max(inner / length, 0.0), limit) if length > 0.0 else 0.0
     return 0.5 * length + penalty - scale * inner + 0.5 * scale * scale * length
+
+
+@kernel
+def largest_pull(G, q, x):
+    """Largest ``|q_j| / sqrt(G_jj)``, what the errors of the whole problem are measured by."""
+    largest = 0.0
+    for j in range(len(x)):
+        if G[j, j] > 0.0:
+            largest = max(largest, abs(q[j]) / np.sqrt(G[j, j]))
+    return largest

@@ -10,6 +10,7 @@ import numpy as np
 
 from graphs._jit import kernel
 
+UNPENALISED = 1e100
 PENALTY, RIDGE, BOUND, FENCHEL, BOXED = range(5)  # entries of what ``survey`` finds
 
 
@@ -103,11 +104,12 @@ def keep_active(scale, radius, c, x, l1, l2, lower, upper, squares, in_block, co
 
 
 @kernel
-def violating_zeros(c, x, l1, lower, upper, in_block, columns, place, ratio):
+def violating_zeros(c, x, l1, lower, upper, squares, in_block, columns, place, ratio):
     """List the features at zero that violate their optimality condition, and warm ones outside.
 
     place : (k,) int32, ratio : (k,) overwritten: where in ``columns`` each stands; the multiple of
-        its penalty at which it stops violating, infinite where it is not zero
+        its penalty at which it stops violating, infinite where it is not zero; beyond UNPENALISED
+        where there is no l1 penalty, in the order of what an exact update would gain
     Returns how many there are.
     """
     n = 0
@@ -121,6 +123,7 @@ def violating_zeros(c, x, l1, lower, upper, in_block, columns, place, ratio):
         pull = c[k]
         open_ended = upper[j] > 0.0 if pull > 0.0 else lower[j] < 0.0
         if abs(pull) > l1[j] and open_ended:
-            place[n], ratio[n] = k, abs(pull) / l1[j]
+            weight = l1[j] if l1[j] > 0.0 else math.sqrt(squares[j]) / UNPENALISED**2
+            place[n], ratio[n] = k, abs(pull) / weight
             n += 1
     return n

@@ -1,8 +1,7 @@
 """Passes over the columns of a design matrix A, dense or compressed by columns.
 
-Names: ``r`` the residual (n,), ``c = A' r`` the correlations, ``u`` (n,) the direction that an
-intercept spans (ones, or the square roots of the sample weights; empty without an intercept). All
-sums are taken in float64 whatever the matrix holds.
+Names: ``r`` the residual (n,), ``c = A' r`` the correlations, ``weight`` (n,) the sample weights.
+All sums are taken in float64 whatever the matrix holds.
 """
 
 import numba
@@ -66,62 +65,128 @@ def correlate_sparse(data, indices, indptr, r, columns, out):
 
 
 @kernel
-def centered_squares_dense(matrix, u, means, out):
-    """Squared length of each column after its part along ``u`` is taken out, in two passes.
+def centered_squares_rows(matrix, weight, shift, means, out):
+    """Weighted squared length of each column of a C-ordered (n, p) matrix, in two passes.
 
-    matrix : (n, p);  u : (n,), or (0,) for no centring
-    means, out : (p,) float64, overwritten; means[j] = u'a_j / u'u
+    weight : (n,);  shift : (n,) the direction whose part is taken out first, or (0,) for none
+    means, out : (p,) float64, overwritten; out[j] = sum_i weight[i] (a[i, j] - means[j] shift[i])^2
     """
     n, p = matrix.shape
-    total = (u * u).sum() if len(u) else 1.0
     means[:] = 0.0
     out[:] = 0.0
-    if len(u):
+    if len(shift):
+        total = 0.0
         for i in range(n):
+            share = weight[i] * shift[i]
+            total += share * shift[i]
             for j in range(p):
-                means[j] += u[i] * matrix[i, j]
+                means[j] += share * matrix[i, j]
         for j in range(p):
             means[j] /= total
     for i in range(n):
-        shift = u[i] if len(u) else 0.0
+        move = shift[i] if len(shift) else 0.0
         for j in range(p):
-            value = matrix[i, j] - means[j] * shift
-            out[j] += value * value
+            value = matrix[i, j] - means[j] * move
+            out[j] += weight[i] * value * value
+
+
+@_dot_product
+def _squared_length(a, weight, mean, shift):
+    total = 0.0
+    if len(shift):
+        for i in range(len(a)):
+            value = a[i] - mean * shift[i]
+            total += weight[i] * value * value
+    else:
+        for i in range(len(a)):
+            value = np.float64(a[i])
+            total += weight[i] * value * value
+    return total
 
 
 @kernel
-def centered_squares_columns(matrix, u, means, out):
+def centered_squares_columns(matrix, weight, shift, means, out):
     """Do the same on a Fortran-ordered matrix, a column at a time."""
-    n, p = matrix.shape
-    total = (u * u).sum() if len(u) else 1.0
-    for j in range(p):
+    share = weight * shift if len(shift) else shift
+    total = (share * shift).sum()
+    for j in range(matrix.shape[1]):
         column = matrix[:, j]
-        mean = _dot(column, u) / total if len(u) else 0.0
-        square = 0.0
-        for i in range(n):
-            value = column[i] - (mean * u[i] if len(u) else 0.0)
-            square += value * value
-        means[j] = mean
-        out[j] = square
+        means[j] = _dot(column, share) / total if len(shift) else 0.0
+        out[j] = _squared_length(column, weight, means[j], shift)
 
 
 @kernel
-def centered_squares_sparse(data, indices, indptr, u, means, out):
+def centered_squares_sparse(data, indices, indptr, weight, shift, means, out):
     """Do the same on a matrix in compressed sparse column form, never densified."""
-    p = len(indptr) - 1
-    total = (u * u).sum() if len(u) else 1.0
-    for j in range(p):
-        mean = 0.0
-        if len(u):
+    share = weight * shift if len(shift) else shift
+    total = (share * shift).sum()
+    for j in range(len(indptr) - 1):
+        mean, square, rest = 0.0, 0.0, total
+        if len(shift):
             for slot in range(indptr[j], indptr[j + 1]):
-                mean += data[slot] * u[indices[slot]]
+                mean += data[slot] * share[indices[slot]]
             mean /= total
-        square = 0.0
-        rest = total
         for slot in range(indptr[j], indptr[j + 1]):
-            shift = u[indices[slot]] if len(u) else 0.0
-            value = data[slot] - mean * shift
-            square += value * value
-            rest -= shift * shift
+            i = indices[slot]
+            move = shift[i] if len(shift) else 0.0
+            value = data[slot] - mean * move
+            square += weight[i] * value * value
+            rest -= weight[i] * move * move
         means[j] = mean
-        out[j] = square + (mean * mean * max(rest, 0.0) if len(u) else 0.0)
+        out[j] = square + (mean * mean * max(rest, 0.0) if len(shift) else 0.0)
+
+
+@kernel
+def gather_columns(matrix, columns, means, weight, shift, out):
+    """Set ``out[k] = weight * (A[:, j] - means[j] shift)`` with ``j = columns[k]``; out is (k, n).
+
+    weight, shift : (n,) or (0,), which leaves them out
+    """
+    for k in range(len(columns)):
+        column, mean, target = matrix[:, columns[k]], means[columns[k]], out[k]
+        for i in range(len(target)):
+            target[i] = column[i]
+        if len(shift):
+            for i in range(len(target)):
+                target[i] -= mean * shift[i]
+        if len(weight):
+            for i in range(len(target)):
+                target[i] *= weight[i]
+
+
+@kernel
+def combine_columns(matrix, columns, coef, out):
+    """Set ``out = matrix[:, columns] @ coef`` on a Fortran-ordered matrix."""
+    out[:] = 0.0
+    for k in range(len(columns)):
+        column, weight = matrix[:, columns[k]], coef[k]
+        for i in range(len(out)):
+            out[i] += weight * column[i]
+
+
+@kernel
+def gram_sparse(data, indices, indptr, left, right, weight, scratch, out):
+    """Set ``out[a, b]`` to the inner products of columns, weighted by row; sparse columns.
+
+    scratch : (n,) zeros on entry and on exit;  out : (len(left), len(right)), overwritten
+    """
+    for b in range(len(right)):
+        begin, end = indptr[right[b]], indptr[right[b] + 1]
+        for slot in range(begin, end):
+            scratch[indices[slot]] = weight[indices[slot]] * data[slot]
+        for a in range(len(left)):
+            total = 0.0
+            for slot in range(indptr[left[a]], indptr[left[a] + 1]):
+                total += data[slot] * scratch[indices[slot]]
+            out[a, b] = total
+        for slot in range(begin, end):
+            scratch[indices[slot]] = 0.0
+
+
+@kernel
+def combine_sparse(data, indices, indptr, columns, coef, out):
+    """Set ``out = A[:, columns] @ coef`` on compressed sparse columns."""
+    out[:] = 0.0
+    for k in range(len(columns)):
+        for slot in range(indptr[columns[k]], indptr[columns[k] + 1]):
+            out[indices[slot]] += coef[k] * data[slot]

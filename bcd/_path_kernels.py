@@ -26,7 +26,7 @@ from graphs._jit import kernel
 
 ARRIVED, TOO_LONG, DEGENERATE = range(3)
 JITTER = 0.05  # relative, by which fixed coordinates are eased apart so that ties are broken
-NOTHING = 1e-13  # relative: a rate of change that is a rounding error
+NOTHING = 1e-8  # relative: a rate of change that is a rounding error
 
 
 @kernel
@@ -214,7 +214,7 @@ def follow_path(G, h, x, l1, lower, upper, support, s, R, max_changes, counts):
             if abs(end) == np.inf:
                 continue
             reach = max((end - eased[j]) / change, 0.0)
-            if reach < step:
+            if reach < step - NOTHING:  # what would enter at the very end may as well stay
                 step, hit, entering, stop = reach, j, True, end
         t += step
         for a in range(s):

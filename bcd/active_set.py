@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
-from bcd._active_set_kernels import compress, descend, refresh, small_gap
+from bcd._active_set_kernels import compress, descend, largest_pull, refresh, small_gap
 from bcd._factor_kernels import DEPENDENT, gather
 from bcd._path_kernels import (
     ARRIVED,
@@ -24,6 +24,7 @@ from bcd._path_kernels import (
 )
 from bcd.separable import Separable
 
+FLOOR = 1e-13  # relative, of errors that are left to rounding
 MAX_PATHS = 8
 SWEEPS = 5  # of coordinate descent at a time
 REFACTOR = 12  # a factor of s columns of which more than s / REFACTOR changed is made anew
@@ -52,11 +53,11 @@ class GramProblem:
         self.G = np.empty((capacity, capacity))
         self.factor = np.empty((capacity, capacity))
         self.support = np.empty(capacity, dtype=np.int64)
-        self._vectors = np.empty((6, capacity))
+        self._vectors = np.empty((7, capacity))
         self._name_vectors()
 
     def _name_vectors(self) -> None:
-        self.q, self.h, self.x, self.l1, self.lower, self.upper = self._vectors
+        self.q, self.h, self.x, self.l1, self.l2, self.lower, self.upper = self._vectors
 
     def grow(
         self, old_new: NDArray, new_new: NDArray, q: NDArray, x: NDArray, penalty: Separable
@@ -76,7 +77,7 @@ class GramProblem:
             self.G = _enlarged(self.G, (size, size), capacity)
             self.factor = _enlarged(self.factor, (self.n_support, self.n_support), capacity)
             self.support = _enlarged(self.support, (self.n_support,), capacity)
-            self._vectors, old = np.empty((6, capacity)), self._vectors
+            self._vectors, old = np.empty((7, capacity)), self._vectors
             self._vectors[:, :size] = old[:, :size]
             self._name_vectors()
         self.G[:size, size:grown] = old_new
@@ -84,9 +85,20 @@ class GramProblem:
         self.G[size:grown, size:grown] = new_new
         self.G[range(size, grown), range(size, grown)] += penalty.l2
         self.q[size:grown], self.l1[size:grown], self.x[size:grown] = q, penalty.l1, x
+        self.l2[size:grown] = penalty.l2
         self.lower[size:grown], self.upper[size:grown] = penalty.lower, penalty.upper
         self.size = grown
         refresh(self.G, self.q, self.x[:grown], self.h[:grown])
+
+    def change_penalty(self, x: NDArray, penalty: Separable) -> None:
+        """Go on from ``x`` (size,) with other penalties of the same columns."""
+        k = self.size
+        if (penalty.l2 != self.l2[:k]).any():
+            self.G[range(k), range(k)] += penalty.l2 - self.l2[:k]
+            self.n_support = 0
+        self.x[:k], self.l1[:k], self.l2[:k] = x, penalty.l1, penalty.l2
+        self.lower[:k], self.upper[:k] = penalty.lower, penalty.upper
+        refresh(self.G, self.q, self.x[:k], self.h[:k])
 
     def keep(self, which: NDArray[np.bool_]) -> None:
         """Forget the columns outside a boolean mask of shape (size,), all of them at zero."""
@@ -133,7 +145,8 @@ class GramProblem:
         if changed * (REFACTOR if len(known) < IN_CACHE else 4 * REFACTOR) < len(known):
             return
         support = np.flatnonzero(free)
-        lengths = np.sqrt(self.G.diagonal()[support])
+        # nearly one length, in falling order: pivots are not left to rounding
+        lengths = np.sqrt(self.G.diagonal()[support]) * np.linspace(1.0, 1.01, len(support))
         block = np.empty((len(support), len(support)))
         gather(self.G, support, 1.0 / lengths, block)
         factor, info = lapack.dpotrf(block.T, lower=1, clean=0)
@@ -147,6 +160,7 @@ class GramProblem:
 
     def _follow(self, h, x, l1, lower, upper) -> None:
         counts, best = np.zeros(2, dtype=np.int64), np.inf
+        floor = FLOOR * largest_pull(self.G, self.q, x)
         for _ in range(MAX_PATHS):
             self._refactor(x, l1, lower, upper)
             size = join_support(
@@ -161,7 +175,7 @@ class GramProblem:
             refresh(self.G, self.q, x, h)
             reached = largest_error(self.G, h, x, l1, lower, upper)
             # on the right face one more path is one step of iterative refinement
-            if reached == 0.0 or (status == ARRIVED and reached > 0.5 * best):
+            if reached <= floor or (status == ARRIVED and reached > 0.5 * best):
                 return
             best = min(best, reached)
             if status != ARRIVED:

@@ -1,6 +1,7 @@
 """The design matrix as the solvers see it: columns, centred without being copied.
 
-``A`` is what the user gave, times the square roots of the sample weights where there are any. With
+``A`` is what the user gave, its rows times the square roots of the sample weights where there are
+any; neither weights nor centring copy it, and a fold of cross-validation is a weight of zero. With
 an intercept every column stands for its part orthogonal to ``u``; that part is never stored for the
 whole matrix. Residuals are kept orthogonal to ``u``, so ``A' r`` needs no centring at all.
 """
@@ -15,11 +16,15 @@ from numpy.typing import NDArray
 
 from bcd._design_kernels import (
     centered_squares_columns,
-    centered_squares_dense,
+    centered_squares_rows,
     centered_squares_sparse,
+    combine_columns,
+    combine_sparse,
     correlate_columns,
     correlate_rows,
     correlate_sparse,
+    gather_columns,
+    gram_sparse,
 )
 
 CHUNK = 256  # columns that are gathered at once
@@ -36,6 +41,7 @@ class Design(Protocol):
     means: Vector  # (n_features,) u'a_j / u'u, zeros without an intercept
     squares: Vector  # (n_features,) squared length of each centred column
     u: Vector  # (n_samples,) or (0,)
+    root: Vector | None  # (n_samples,) square roots of the sample weights
 
     def correlate(self, r: Vector, columns: Columns) -> Vector:
         """Return ``A[:, columns]' r``."""
@@ -61,79 +67,101 @@ def project_out(u: Vector, r: Vector) -> Vector:
 class DenseDesign:
     """A dense matrix, C or Fortran ordered, float32 or float64."""
 
-    def __init__(self, matrix, u: Vector):
-        self.matrix, self.u, self.shape = matrix, u, matrix.shape
+    def __init__(self, matrix, u: Vector, root: Vector | None = None):
+        self.matrix, self.u, self.root, self.shape = matrix, u, root, matrix.shape
         self.by_columns = matrix.flags.f_contiguous
+        self.weight, self.shift = _weight_and_shift(self)
         self.means, self.squares = np.empty(self.shape[1]), np.empty(self.shape[1])
-        squares = centered_squares_columns if self.by_columns else centered_squares_dense
-        squares(matrix, u, self.means, self.squares)
+        squares = centered_squares_columns if self.by_columns else centered_squares_rows
+        squares(matrix, self.weight, self.shift, self.means, self.squares)
 
     def correlate(self, r: Vector, columns: Columns) -> Vector:
         """Return ``A[:, columns]' r``."""
         out = np.empty(len(columns))
         kernel = correlate_columns if self.by_columns else correlate_rows
-        kernel(self.matrix, r, columns, out)
+        kernel(self.matrix, r if self.root is None else self.root * r, columns, out)
         return out
-
-    def _centered(self, columns: Columns) -> Vector:
-        block = self.matrix[:, columns].astype(np.float64, order="F", copy=False)
-        if len(self.u):
-            block -= self.u[:, None] * self.means[columns]
-        return block
 
     def gram(self, left: Columns, right: Columns) -> Vector:
         """Return the inner products of centred columns, of shape (len(left), len(right))."""
         out = np.empty((len(left), len(right)))
+        n, nothing = self.shape[0], np.empty(0)
+        weight = nothing if self.root is None else self.weight
         for start in range(0, len(right), CHUNK):
-            block = self._centered(right[start : start + CHUNK])
+            chosen = right[start : start + CHUNK]
+            block = np.empty((len(chosen), n))
+            gather_columns(self.matrix, chosen, self.means, weight, self.shift, block)
             for other in range(0, len(left), CHUNK):
-                # centring one side is enough, and the other side then needs no second copy
-                part = self.matrix[:, left[other : other + CHUNK]].astype(np.float64, copy=False)
-                out[other : other + CHUNK, start : start + CHUNK] = part.T @ block
+                # centring one side is enough
+                rows = left[other : other + CHUNK]
+                part = np.empty((len(rows), n))
+                gather_columns(self.matrix, rows, self.means, nothing, nothing, part)
+                out[other : other + CHUNK, start : start + CHUNK] = part @ block.T
         return out
 
     def product(self, columns: Columns, coef: Vector) -> Vector:
         """Return ``A[:, columns] @ coef`` with centred columns, of shape (n_samples,)."""
-        out = np.zeros(self.shape[0])
-        for start in range(0, len(columns), CHUNK):
-            chosen = columns[start : start + CHUNK]
-            out += (
-                self.matrix[:, chosen].astype(np.float64, copy=False) @ coef[start : start + CHUNK]
-            )
-        return out - (self.means[columns] @ coef) * self.u if len(self.u) else out
+        out = np.empty(self.shape[0])
+        combine_columns(self.matrix, columns, coef, out)
+        return _weighted(out, self, columns, coef)
 
 
 class SparseDesign:
     """A matrix in compressed sparse column form; it is never densified, centred or not."""
 
-    def __init__(self, matrix: sp.csc_array, u: Vector):
-        self.matrix, self.u, self.shape = matrix, u, matrix.shape
+    def __init__(self, matrix: sp.csc_array, u: Vector, root: Vector | None = None):
+        self.matrix, self.u, self.root, self.shape = matrix, u, root, matrix.shape
+        self.parts = matrix.data, matrix.indices, matrix.indptr
+        self.weight, self.shift = _weight_and_shift(self)
         self.means, self.squares = np.empty(self.shape[1]), np.empty(self.shape[1])
-        centered_squares_sparse(
-            matrix.data, matrix.indices, matrix.indptr, u, self.means, self.squares
-        )
+        centered_squares_sparse(*self.parts, self.weight, self.shift, self.means, self.squares)
 
     def correlate(self, r: Vector, columns: Columns) -> Vector:
         """Return ``A[:, columns]' r``."""
         out = np.empty(len(columns))
-        matrix = self.matrix
-        correlate_sparse(matrix.data, matrix.indices, matrix.indptr, r, columns, out)
+        correlate_sparse(*self.parts, r if self.root is None else self.root * r, columns, out)
         return out
 
     def gram(self, left: Columns, right: Columns) -> Vector:
         """Return the inner products of centred columns, of shape (len(left), len(right))."""
-        part, block = (self.matrix[:, chosen].astype(np.float64) for chosen in (left, right))
-        out = (part.T @ block).toarray()
+        out = np.empty((len(left), len(right)))
+        gram_sparse(*self.parts, left, right, self.weight, np.zeros(self.shape[0]), out)
         if len(self.u):
             out -= (self.u @ self.u) * np.outer(self.means[left], self.means[right])
         return out
 
     def product(self, columns: Columns, coef: Vector) -> Vector:
         """Return ``A[:, columns] @ coef`` with centred columns, of shape (n_samples,)."""
-        out = self.matrix[:, columns].astype(np.float64) @ coef
-        return out - (self.means[columns] @ coef) * self.u if len(self.u) else out
+        out = np.empty(self.shape[0])
+        combine_sparse(*self.parts, columns, coef, out)
+        return _weighted(out, self, columns, coef)
 
 
-def make_design(matrix, u: Vector) -> Design:
-    """Wrap a matrix of float32 or float64, dense or ``csc_array`` with 32-bit or 64-bit indices."""
-    return SparseDesign(matrix, u) if sp.issparse(matrix) else DenseDesign(matrix, u)
+def _weight_and_shift(design: Design) -> tuple[Vector, Vector]:
+    """Sample weights, and what ``u`` is before the weights: where both are given, ones."""
+    n = design.shape[0]
+    if design.root is None:
+        return np.ones(n), design.u
+    return design.root**2, np.ones(n) if len(design.u) else design.u
+
+
+def _weighted(out: Vector, design: Design, columns: Columns, coef: Vector) -> Vector:
+    if design.root is not None:
+        out *= design.root
+    return out - (design.means[columns] @ coef) * design.u if len(design.u) else out
+
+
+def make_design(matrix, u: Vector, root: Vector | None = None) -> Design:
+    """Wrap a matrix of float32 or float64, dense or ``csc_array`` with 32-bit or 64-bit indices.
+
+    Parameters
+    ----------
+    matrix : {ndarray, csc_array} of shape (n_samples, n_features)
+    u : ndarray of shape (n_samples,) or (0,)
+        Without an intercept empty, else ``root``, or ones where that is None (the square roots of
+        the sample weights where the rows of ``matrix`` were multiplied by them already).
+    root : ndarray of shape (n_samples,), default=None
+        Square roots of the sample weights, by which each row counts; zeros leave rows out.
+    """
+    kind = SparseDesign if sp.issparse(matrix) else DenseDesign
+    return kind(matrix, u, root)

@@ -21,7 +21,7 @@ from bcd._certificate_kernels import (
 )
 from bcd.separable import Separable
 
-ROUNDING = 1e-13  # relative, of a correlation with an unpenalised column
+ROUNDING = 1e-12  # relative, of a correlation with an unpenalised column
 BISECTIONS = 60
 
 

@@ -80,6 +80,8 @@ def _history(b, objective: float, elapsed_s: float, n_columns: int) -> History:
 
 def _dense_solver(design: DenseDesign, columns, scale, l2: float):
     matrix = design.matrix[:, columns].astype(np.float64) * scale
+    if design.root is not None:
+        matrix *= design.root[:, None]
     if len(design.u):
         matrix -= design.u[:, None] * (design.means[columns] * scale)
     if l2 > 0.0:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bcd._certificate_kernels import violating_zeros
+from bcd._certificate_kernels import UNPENALISED, violating_zeros
 from bcd.active_set import GramProblem
 from bcd.design import Design, nonzero_columns, project_out
 from bcd.duality import Certificate, certify
@@ -39,6 +39,16 @@ class Progress:
     objective: float
     gap: float
     x: NDArray[np.float64]
+    time_s: float = 0.0
+
+
+@dataclass(slots=True)
+class Memory:
+    """What a run can take over from one with other penalties: its working set and solution."""
+
+    x: NDArray[np.float64] | None = None
+    problem: GramProblem = field(default_factory=GramProblem)
+    block: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, dtype=np.int32))
 
 
 @dataclass(slots=True)
@@ -82,6 +92,7 @@ def solve_working_sets(
     max_iter: int,
     time_limit: float = np.inf,
     callback: Callable[[Progress], bool | None] | None = None,
+    memory: Memory | None = None,
 ) -> Result:
     """Minimise ``1/2 ||b - A x||^2 + sum_j l1_j |x_j| + l2/2 ||x||^2`` until the gap is below tol.
 
@@ -108,19 +119,25 @@ def solve_working_sets(
         Seconds, looked at between block updates.
     callback : callable, default=None
         Called with a :class:`Progress` after each update; a true answer stops the run.
+    memory : Memory, default=None
+        Of an earlier run on the same design and target with other penalties: this run goes on from
+        there, and leaves its own.
     """
     books = _Books()
     penalty = separable(l1, l2, positive=positive, bounds=bounds)
     b = project_out(design.u, target)
     everything = nonzero_columns(design)
     candidates = everything
+    memory = Memory() if memory is None else memory
     x = np.zeros(design.shape[1])
-    if x0 is not None:
-        x[everything] = x0[everything]
+    start_x = x0 if memory.x is None else memory.x
+    if start_x is not None:
+        x[everything] = start_x[everything]
     x[everything] = np.clip(x[everything], penalty.lower[everything], penalty.upper[everything])
-    problem, energy = GramProblem(), float(b @ b)
-    block = np.empty(0, dtype=np.int32)
+    problem, block, energy = memory.problem, memory.block, float(b @ b)
+    problem.change_penalty(x[block], penalty.take(block))
     in_block = np.zeros(design.shape[1], dtype=np.bool_)
+    in_block[block] = True
     support = np.flatnonzero(x).astype(np.int32)
     r = _residual(design, b, support, x)
     c = design.correlate(r, candidates)
@@ -136,7 +153,8 @@ def solve_working_sets(
         books.enter(certificate, len(block), support)
         status = _outcome(certificate.gap, tol, n_iter, max_iter, books, time_limit)
         if callback is not None and n_iter:
-            progress = Progress(n_iter, certificate.objective, certificate.gap, x)
+            elapsed = time.perf_counter() - books.started
+            progress = Progress(n_iter, certificate.objective, certificate.gap, x, elapsed)
             if callback(progress) and status is None:
                 status = Status.STOPPED
         if len(candidates) > SCREENING_SAVES and status is None:
@@ -172,6 +190,7 @@ def solve_working_sets(
         support = np.flatnonzero(x).astype(np.int32)
         r = _residual(design, b, support, x)
         c = design.correlate(r, candidates)
+    memory.x, memory.problem, memory.block = x, problem, block
     return Result(
         x=x,
         fun=certificate.objective,
@@ -219,13 +238,15 @@ def _greedy_block(
     """
     place, ratio = np.empty(len(candidates), dtype=np.int32), np.empty(len(candidates))
     l1, _, lower, upper = penalty
-    n = violating_zeros(c, x, l1, lower, upper, in_block, candidates, place, ratio)
+    n = violating_zeros(c, x, l1, lower, upper, design.squares, in_block, candidates, place, ratio)
     place, ratio = place[:n], ratio[:n]
     room = max(FIRST_BLOCK, int(GROWTH * n_support))
     if n <= room:
         return candidates[place], 1.0
     order = np.argpartition(-ratio, room)
-    return candidates[place[order[:room]]], max(1.0, EASE * float(ratio[order[room]]))
+    first_out = float(ratio[order[room]])
+    ease = max(1.0, EASE * first_out) if first_out < UNPENALISED else 1.0
+    return candidates[place[order[:room]]], ease
 
 
 def _admit(design, problem, block, chosen, linear, x, penalty) -> None:

@@ -6,7 +6,7 @@ import numbers
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.utils.validation import check_array, validate_data
+from sklearn.utils.validation import check_array, check_X_y, validate_data
 
 FLOATS = [np.float64, np.float32]
 
@@ -64,13 +64,25 @@ def read_data(estimator, X, y):
         if where and "Input X contains" in str(error):
             raise ValueError(f"{error}\nX must be finite, got {where}.") from error
         raise
+    return _in_columns(X), y
+
+
+def _in_columns(X):
     if sp.issparse(X):
         if not X.has_canonical_format:
             X = X.copy()
             X.sum_duplicates()
     elif not (X.flags.c_contiguous or X.flags.f_contiguous):
         X = np.asfortranarray(X)
-    return X, y
+    return X
+
+
+def read_arrays(X, y):
+    """Read X and a single target y for functions, as ``read_data`` does for estimators."""
+    X, y = check_X_y(
+        X, y, accept_sparse="csc", dtype=FLOATS, accept_large_sparse=True, y_numeric=True
+    )
+    return _in_columns(X), check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
 
 
 def _first_not_finite(X) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from bcd.design import make_design, project_out
+from bcd.estimators._least_squares import (
+    read_bounds,
+    read_penalty_factor,
+    solve,
+    weighted_design,
+)
 from bcd.estimators._validation import (
     FLOATS,
     check_choice,
@@ -20,10 +22,8 @@ from bcd.estimators._validation import (
     read_data,
     read_weights,
 )
-from bcd.least_squares import solve_smooth
-from bcd.working_set import solve_working_sets
 
-SELECTIONS = ("gs-q",)
+SELECTIONS = ("gs-q", "cyclic", "random")
 
 
 class ElasticNet(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -63,6 +63,19 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, BaseEstimator):
         Accepted for scikit-learn's sake; used by the random selection rules only.
     selection : str, default="gs-q"
         How blocks are chosen: ``"gs-q"`` takes greedy working sets, each solved exactly.
+        scikit-learn's ``"cyclic"`` and ``"random"`` are accepted and mean the same.
+    penalty_factor : array-like of shape (n_features,), default=None
+        Multiples of the whole penalty, feature by feature; 0 leaves a feature unpenalised. They are
+        taken as they are, not rescaled.
+    bounds : pair of (float or array-like of shape (n_features,)), default=None
+        Lower and upper bounds of the coefficients; signs are bounds of 0. With ``positive`` both
+        hold.
+    verbose : bool or int, default=False
+        Whether to show a progress bar (of tqdm where it is installed, else lines in the log
+        ``southwell``).
+    callback : callable, default=None
+        Called with a :class:`bcd.working_set.Progress` after each block update; a true answer stops
+        the run.
 
     Attributes
     ----------
@@ -105,6 +118,10 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, BaseEstimator):
         positive=False,
         random_state=None,
         selection="gs-q",
+        penalty_factor=None,
+        bounds=None,
+        verbose=False,
+        callback=None,
     ):
         self.alpha = alpha
         self.l1_ratio = l1_ratio
@@ -117,6 +134,10 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.positive = positive
         self.random_state = random_state
         self.selection = selection
+        self.penalty_factor = penalty_factor
+        self.bounds = bounds
+        self.verbose = verbose
+        self.callback = callback
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -126,11 +147,16 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def _check_parameters(self):
         check_number("alpha", self.alpha, 0.0)
         check_number("l1_ratio", self.l1_ratio, 0.0, 1.0)
+        self._check_common()
+
+    def _check_common(self):
         check_number("tol", self.tol, 0.0)
         check_count("max_iter", self.max_iter)
         for name in ("fit_intercept", "copy_X", "warm_start", "positive"):
             check_flag(name, getattr(self, name))
         check_choice("selection", self.selection, SELECTIONS)
+        if self.callback is not None and not callable(self.callback):
+            raise TypeError(f"callback must be callable or None, got {self.callback!r}.")
 
     def fit(self, X, y, sample_weight=None):
         """Fit the model.
@@ -152,8 +178,8 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter is out of its range, or X, y or the weights are empty, not finite or of
-            lengths that do not match.
+            If a parameter is out of its range, bounds cross, a penalty factor is negative, or X, y
+            or the weights are empty, not finite or of lengths that do not match.
 
         Warns
         -----
@@ -164,18 +190,31 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, BaseEstimator):
         X, y = read_data(self, X, y)
         weights = read_weights(sample_weight, X.shape[0])
         start = getattr(self, "coef_", None) if self.warm_start else None
-        n_samples = X.shape[0]
-        root = None if weights is None else np.sqrt(weights)
-        u = np.empty(0)
-        if self.fit_intercept:
-            u = np.ones(n_samples) if root is None else root
-        design = make_design(X if root is None else _scaled_rows(X, root), u)
+        n_samples, n_features = X.shape
+        penalty_factor = read_penalty_factor(self.penalty_factor, n_features)
+        bounds = read_bounds(self.bounds, n_features, self.positive)
+        design = weighted_design(X, weights, self.fit_intercept)
         targets = y.reshape(n_samples, -1)
         outcomes = []
         for k in range(targets.shape[1]):
-            target = targets[:, k] if root is None else root * targets[:, k]
-            first = None if start is None else np.atleast_2d(start)[k].astype(np.float64)
-            outcomes.append(self._solve(design, np.ascontiguousarray(target), first))
+            target = targets[:, k] if weights is None else design.root * targets[:, k]
+            outcomes.append(
+                solve(
+                    design,
+                    np.ascontiguousarray(target),
+                    self.alpha,
+                    self.l1_ratio,
+                    tol=self.tol,
+                    max_iter=self.max_iter,
+                    n_samples=n_samples,
+                    penalty_factor=penalty_factor,
+                    bounds=bounds,
+                    start=None if start is None else np.atleast_2d(start)[k].astype(np.float64),
+                    callback=self.callback,
+                    verbose=self.verbose,
+                    name=type(self).__name__,
+                )
+            )
         coef = np.array([outcome.x for outcome in outcomes])
         intercepts = np.zeros(len(outcomes))
         if self.fit_intercept:
@@ -190,34 +229,6 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, BaseEstimator):
         steps = [outcome.n_iter for outcome in outcomes]
         self.n_iter_ = steps if many else steps[0]
         return self
-
-    def _solve(self, design, target, start):
-        n_samples, n_features = design.shape
-        l1 = n_samples * self.alpha * self.l1_ratio
-        l2 = n_samples * self.alpha * (1.0 - self.l1_ratio)
-        b = project_out(design.u, target)
-        tol = self.tol * float(b @ b)
-        if l1 == 0.0 and not self.positive:
-            result = solve_smooth(design, b, l2, tol=tol)
-        else:
-            result = solve_working_sets(
-                design,
-                b,
-                np.full(n_features, l1),
-                l2,
-                positive=self.positive,
-                x0=start,
-                tol=tol,
-                max_iter=self.max_iter,
-            )
-        if not result.success:
-            warnings.warn(
-                f"not converged: duality gap {result.gap / n_samples:.3e}, "
-                f"tolerance {tol / n_samples:.3e}; {result.status.value}.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-        return result
 
     @property
     def sparse_coef_(self):
@@ -251,7 +262,7 @@ class Lasso(ElasticNet):
     ----------
     alpha, fit_intercept, precompute, copy_X, max_iter, tol, warm_start, positive, random_state
         See :class:`ElasticNet`.
-    selection : str, default="gs-q"
+    selection, penalty_factor, bounds, verbose, callback
         See :class:`ElasticNet`.
 
     Examples
@@ -275,6 +286,10 @@ class Lasso(ElasticNet):
         positive=False,
         random_state=None,
         selection="gs-q",
+        penalty_factor=None,
+        bounds=None,
+        verbose=False,
+        callback=None,
     ):
         super().__init__(
             alpha=alpha,
@@ -288,10 +303,15 @@ class Lasso(ElasticNet):
             positive=positive,
             random_state=random_state,
             selection=selection,
+            penalty_factor=penalty_factor,
+            bounds=bounds,
+            verbose=verbose,
+            callback=callback,
         )
 
 
 def _scaled_rows(X, root):
+    """Multiply the rows; a copy, for solvers that cannot weigh them on the way."""
     if sp.issparse(X):
         scaled = sp.csc_array(X, copy=True)
         scaled.data *= root[scaled.indices].astype(X.dtype)

@@ -1,0 +1,136 @@
+"""What the least-squares estimators share: penalties as given, designs, one solve, one warning."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+
+from bcd.design import Design, make_design, project_out
+from bcd.least_squares import solve_smooth
+from bcd.progress import ProgressBar
+from bcd.result import Result
+from bcd.working_set import Memory, solve_working_sets
+
+
+def read_penalty_factor(penalty_factor, n_features: int) -> NDArray | None:
+    """Return the features' own multiples of the penalty, or None where all are one."""
+    if penalty_factor is None:
+        return None
+    factor = np.asarray(penalty_factor, dtype=np.float64)
+    if factor.shape != (n_features,):
+        raise ValueError(
+            f"penalty_factor.shape must be ({n_features},), one factor a feature, got "
+            f"{factor.shape}."
+        )
+    bad = np.flatnonzero(~((factor >= 0.0) & np.isfinite(factor)))
+    if len(bad):
+        raise ValueError(
+            f"penalty_factor must be finite and not negative, got {factor[bad[0]]} at feature "
+            f"{bad[0]}."
+        )
+    if not factor.any():
+        raise ValueError("penalty_factor must have an entry above zero, got zeros only.")
+    return factor
+
+
+def read_bounds(bounds, n_features: int, positive: bool):
+    """Return bounds as arrays of shape (n_features,), or None where there are none."""
+    if bounds is None:
+        return (0.0, np.inf) if positive else None
+    if not isinstance(bounds, tuple | list) or len(bounds) != 2:
+        raise ValueError(f"bounds must be a pair (lower, upper), got {bounds!r}.")
+    pair = []
+    for name, part in zip(("lower", "upper"), bounds, strict=True):
+        array = np.asarray(part, dtype=np.float64)
+        if array.shape not in ((), (n_features,)):
+            raise ValueError(
+                f"bounds: {name} must be a number or of shape ({n_features},), got {array.shape}."
+            )
+        if np.isnan(array).any():
+            raise ValueError(f"bounds: {name} must not be NaN.")
+        pair.append(np.broadcast_to(array, (n_features,)))
+    lower, upper = np.maximum(pair[0], 0.0) if positive else pair[0], pair[1]
+    crossing = np.flatnonzero((lower > upper) | (lower == np.inf) | (upper == -np.inf))
+    if len(crossing):
+        j = crossing[0]
+        raise ValueError(
+            f"bounds must not cross, got lower {lower[j]} and upper {upper[j]} at feature {j}."
+        )
+    return lower, upper
+
+
+def weighted_design(X, weights: NDArray | None, fit_intercept: bool) -> Design:
+    """Wrap X, its rows weighted and its columns centred on the way, never in a copy."""
+    root = None if weights is None else np.sqrt(weights)
+    u = np.empty(0)
+    if fit_intercept:
+        u = np.ones(X.shape[0]) if root is None else root
+    return make_design(X, u, root)
+
+
+def solve(
+    design: Design,
+    target: NDArray,
+    alpha: float,
+    l1_ratio: float,
+    *,
+    tol: float,
+    max_iter: int,
+    n_samples: float,
+    penalty_factor: NDArray | None = None,
+    bounds=None,
+    start: NDArray | None = None,
+    memory: Memory | None = None,
+    callback=None,
+    verbose=False,
+    name: str = "ElasticNet",
+) -> Result:
+    """Minimise scikit-learn's objective times ``n_samples``; warn where ``tol`` is not met.
+
+    Parameters
+    ----------
+    target : ndarray of shape (n_samples,)
+        Weighted like the rows of the design.
+    n_samples : float
+        The sum of the sample weights.
+    """
+    n_features = design.shape[1]
+    b = project_out(design.u, target)
+    absolute_tol = tol * float(b @ b)
+    l1, l2 = n_samples * alpha * l1_ratio, n_samples * alpha * (1.0 - l1_ratio)
+    if l1 == 0.0 and bounds is None and (l2 == 0.0 or penalty_factor is None):
+        result = solve_smooth(design, b, l2, tol=absolute_tol)
+    else:
+        factor = np.ones(n_features) if penalty_factor is None else penalty_factor
+        bar = ProgressBar(name, absolute_tol) if verbose else None
+
+        def report(progress):
+            if bar is not None:
+                bar(progress)
+            return callback(progress) if callback is not None else None
+
+        result = solve_working_sets(
+            design,
+            b,
+            l1 * factor,
+            l2 * factor,
+            bounds=bounds,
+            x0=start,
+            tol=absolute_tol,
+            max_iter=max_iter,
+            callback=report if verbose or callback is not None else None,
+            memory=memory,
+        )
+        if bar is not None:
+            bar.close()
+    if not result.success:
+        warnings.warn(
+            f"not converged: duality gap {result.gap / n_samples:.3e}, "
+            f"tolerance {absolute_tol / n_samples:.3e}; {result.status.value}.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+    return result

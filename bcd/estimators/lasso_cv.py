@@ -1,0 +1,294 @@
+"""Lasso and ElasticNet whose penalty is chosen by cross-validation, all folds on one copy of X."""
+
+from __future__ import annotations
+
+import numbers
+
+import numpy as np
+import scipy.sparse as sp
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from sklearn.model_selection import check_cv
+from sklearn.utils.validation import column_or_1d
+
+from bcd._design_kernels import combine_columns, combine_sparse
+from bcd.estimators._least_squares import (
+    read_bounds,
+    read_penalty_factor,
+    solve,
+    weighted_design,
+)
+from bcd.estimators._validation import check_number, read_data, read_weights
+from bcd.estimators.lasso import ElasticNet
+from bcd.path import follow_alphas, geometric_alphas, largest_alpha, read_alphas
+
+
+def _fold_errors(X, y, weights, train, test, alphas, l1_ratio, fit_intercept, settings) -> NDArray:
+    """Mean squared errors on one fold along a path; the other rows take part with weight zero."""
+    mask = np.zeros(X.shape[0])
+    mask[train] = 1.0 if weights is None else weights[train]
+    design = weighted_design(X, mask, fit_intercept)
+    results = follow_alphas(
+        design, design.root * y, alphas, l1_ratio, n_samples=mask.sum(), **settings
+    )
+    errors, fitted = np.empty(len(alphas)), np.empty(X.shape[0])
+    share = None if weights is None else weights[test]
+    for k, result in enumerate(results):
+        support = result.active_set.astype(np.int32)
+        coef = result.x[support]
+        if sp.issparse(X):
+            combine_sparse(X.data, X.indices, X.indptr, support, coef, fitted)
+        else:
+            combine_columns(X, support, coef, fitted)
+        intercept = np.average(y, weights=mask) - coef @ design.means[support]
+        left = y[test] - fitted[test] - (intercept if fit_intercept else 0.0)
+        errors[k] = np.average(left**2, weights=share)
+    return errors
+
+
+class ElasticNetCV(ElasticNet):
+    """Elastic net whose ``alpha`` (and ``l1_ratio``) has the least cross-validated squared error.
+
+    The objective is that of :class:`bcd.ElasticNet`. Each fold is a path of warm starts on all of
+    X, in which the rows left out weigh nothing: X is never copied.
+
+    Parameters
+    ----------
+    l1_ratio : float or array-like, default=0.5
+        Above 0; several are compared.
+    eps : float, default=1e-3
+        Last alpha of the grid, relative to the first.
+    alphas : int or array-like, default=100
+        Length of a geometric grid, or the penalties themselves.
+    cv : int, splitter or iterable, default=None
+        As in scikit-learn; 5 folds when None.
+    n_jobs : int, default=None
+        Threads over folds; they share X.
+    fit_intercept, precompute, max_iter, tol, copy_X, verbose, positive, random_state, selection
+        See :class:`bcd.ElasticNet`.
+    penalty_factor, bounds
+        See :class:`bcd.ElasticNet`.
+
+    Attributes
+    ----------
+    alpha_, l1_ratio_ : float
+        Those chosen.
+    alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratios, n_alphas)
+    mse_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratios, n_alphas, n_folds)
+    coef_, intercept_, dual_gap_, n_iter_, n_features_in_, feature_names_in_
+        Of the final fit on all of X; see :class:`bcd.ElasticNet`.
+
+    Examples
+    --------
+    >>> from bcd import ElasticNetCV
+    >>> from sklearn.datasets import make_regression
+    >>> X, y = make_regression(n_samples=60, n_features=5, noise=1.0, random_state=0)
+    >>> model = ElasticNetCV(cv=3, alphas=20).fit(X, y)
+    >>> model.mse_path_.shape
+    (20, 3)
+    """
+
+    def __init__(
+        self,
+        *,
+        l1_ratio=0.5,
+        eps=1e-3,
+        alphas=100,
+        fit_intercept=True,
+        precompute="auto",
+        max_iter=1000,
+        tol=1e-4,
+        cv=None,
+        copy_X=True,
+        verbose=0,
+        n_jobs=None,
+        positive=False,
+        random_state=None,
+        selection="gs-q",
+        penalty_factor=None,
+        bounds=None,
+    ):
+        super().__init__(
+            l1_ratio=l1_ratio,
+            fit_intercept=fit_intercept,
+            precompute=precompute,
+            max_iter=max_iter,
+            copy_X=copy_X,
+            tol=tol,
+            positive=positive,
+            random_state=random_state,
+            selection=selection,
+            penalty_factor=penalty_factor,
+            bounds=bounds,
+            verbose=verbose,
+        )
+        self.eps = eps
+        self.alphas = alphas
+        self.cv = cv
+        self.n_jobs = n_jobs
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = False
+        return tags
+
+    def _check_parameters(self):
+        for ratio in np.atleast_1d(self.l1_ratio):
+            check_number("l1_ratio", float(ratio), 0.0, 1.0)
+        check_number("eps", self.eps, 0.0, 1.0, above=True)
+        self._check_common()
+
+    def fit(self, X, y, sample_weight=None, **params):
+        """Choose the penalty by cross-validation, then fit on all of X.
+
+        Parameters
+        ----------
+        X : {ndarray, sparse array} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            In the fits and in the errors.
+        **params : dict
+            Handed to the splitter's ``split``, for example ``groups``.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            As :meth:`bcd.ElasticNet.fit`, or if y has several columns.
+        """
+        self._check_parameters()
+        X, y = read_data(self, X, y)
+        if y.ndim == 2 and y.shape[1] > 1:
+            raise ValueError(
+                f"y must have one column, got {y.shape[1]}; fit one model a column, mono-task."
+            )
+        y = column_or_1d(y, warn=True)
+        weights = read_weights(sample_weight, X.shape[0])
+        n_samples, n_features = X.shape
+        settings = {
+            "tol": self.tol,
+            "max_iter": self.max_iter,
+            "penalty_factor": read_penalty_factor(self.penalty_factor, n_features),
+            "bounds": read_bounds(self.bounds, n_features, self.positive),
+        }
+        design = weighted_design(X, weights, self.fit_intercept)
+        target = y if weights is None else design.root * y
+        ratios = np.atleast_1d(self.l1_ratio).astype(np.float64)
+        grids = [self._grid(design, target, ratio, settings) for ratio in ratios]
+        folds = list(check_cv(self.cv).split(X, y, **params))
+        errors = Parallel(n_jobs=self.n_jobs, prefer="threads")(
+            delayed(_fold_errors)(
+                X, y, weights, train, test, grid, ratio, self.fit_intercept, settings
+            )
+            for ratio, grid in zip(ratios, grids, strict=True)
+            for train, test in folds
+        )
+        path = np.array(errors).reshape(len(ratios), len(folds), -1)
+        mass = [len(test) if weights is None else weights[test].sum() for _, test in folds]
+        means = np.average(path, axis=1, weights=None if weights is None else mass)
+        best_ratio, best = np.unravel_index(np.argmin(means), means.shape)
+        self.alpha_ = float(grids[best_ratio][best])
+        self.l1_ratio_ = float(ratios[best_ratio])
+        several = np.ndim(self.l1_ratio) > 0
+        given = not isinstance(self.alphas, numbers.Integral)
+        self.alphas_ = np.array(grids) if several and not given else grids[0]
+        self.mse_path_ = np.squeeze(np.moveaxis(path, 1, 2)) if several else path[0].T
+        result = solve(
+            design,
+            np.ascontiguousarray(target),
+            self.alpha_,
+            self.l1_ratio_,
+            n_samples=n_samples,
+            verbose=self.verbose,
+            name=type(self).__name__,
+            **settings,
+        )
+        self.coef_ = result.x.astype(X.dtype)
+        self.intercept_ = 0.0
+        if self.fit_intercept:
+            shift = np.average(y, weights=weights) - result.x @ design.means
+            self.intercept_ = X.dtype.type(shift)
+        self.dual_gap_ = result.gap / n_samples
+        self.n_iter_ = result.n_iter
+        return self
+
+    def _grid(self, design, target, l1_ratio: float, settings: dict) -> NDArray:
+        if not isinstance(self.alphas, numbers.Integral):
+            return read_alphas(self.alphas)
+        check_number("alphas", self.alphas, 1)
+        check_number("l1_ratio", l1_ratio, 0.0, 1.0, above=True)
+        largest = largest_alpha(
+            design,
+            target,
+            l1_ratio,
+            design.shape[0],
+            settings["penalty_factor"],
+            settings["bounds"],
+        )
+        return geometric_alphas(largest, self.eps, int(self.alphas))
+
+
+class LassoCV(ElasticNetCV):
+    """Lasso whose ``alpha`` has the least cross-validated squared error.
+
+    Parameters and attributes are those of :class:`bcd.ElasticNetCV` with ``l1_ratio=1``.
+
+    Parameters
+    ----------
+    eps, alphas, cv, n_jobs
+        See :class:`bcd.ElasticNetCV`.
+    fit_intercept, precompute, max_iter, tol, copy_X, verbose, positive, random_state, selection
+        See :class:`bcd.ElasticNet`.
+    penalty_factor, bounds
+        See :class:`bcd.ElasticNet`.
+
+    Examples
+    --------
+    >>> from bcd import LassoCV
+    >>> from sklearn.datasets import make_regression
+    >>> X, y = make_regression(n_samples=60, n_features=5, noise=1.0, random_state=0)
+    >>> model = LassoCV(cv=3).fit(X, y)
+    >>> bool(0 < model.alpha_ < model.alphas_[0])
+    True
+    """
+
+    def __init__(
+        self,
+        *,
+        eps=1e-3,
+        alphas=100,
+        fit_intercept=True,
+        precompute="auto",
+        max_iter=1000,
+        tol=1e-4,
+        copy_X=True,
+        cv=None,
+        verbose=False,
+        n_jobs=None,
+        positive=False,
+        random_state=None,
+        selection="gs-q",
+        penalty_factor=None,
+        bounds=None,
+    ):
+        super().__init__(
+            l1_ratio=1.0,
+            eps=eps,
+            alphas=alphas,
+            fit_intercept=fit_intercept,
+            precompute=precompute,
+            max_iter=max_iter,
+            tol=tol,
+            copy_X=copy_X,
+            cv=cv,
+            verbose=verbose,
+            n_jobs=n_jobs,
+            positive=positive,
+            random_state=random_state,
+            selection=selection,
+            penalty_factor=penalty_factor,
+            bounds=bounds,
+        )

@@ -1,0 +1,223 @@
+"""Regularisation paths: one working set, kept from penalty to penalty."""
+
+from __future__ import annotations
+
+import numbers
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from bcd.design import Design, make_design, nonzero_columns, project_out
+from bcd.estimators._least_squares import (
+    read_bounds,
+    read_penalty_factor,
+    solve,
+    weighted_design,
+)
+from bcd.estimators._validation import check_number, read_arrays, read_weights
+from bcd.least_squares import solve_smooth
+from bcd.working_set import Memory, solve_working_sets
+
+
+def largest_alpha(
+    design: Design,
+    target: NDArray,
+    l1_ratio: float,
+    n_samples: float,
+    penalty_factor: NDArray | None = None,
+    bounds=None,
+) -> float:
+    """Return the least alpha whose solution has no penalised coefficient."""
+    b = project_out(design.u, target)
+    columns = nonzero_columns(design)
+    factor = np.ones(design.shape[1]) if penalty_factor is None else penalty_factor
+    free = columns[factor[columns] == 0.0]
+    if len(free):
+        b = _without(design, free, b, bounds)
+        columns = columns[factor[columns] > 0.0]
+    c = design.correlate(b, columns)
+    if bounds is not None:
+        lower, upper = (np.broadcast_to(part, design.shape[1:])[columns] for part in bounds)
+        c = np.where(c > 0.0, np.where(upper > 0.0, c, 0.0), np.where(lower < 0.0, c, 0.0))
+    largest = np.max(np.abs(c) / factor[columns], initial=0.0)
+    return float(largest) / (n_samples * l1_ratio)
+
+
+def _without(design: Design, columns: NDArray[np.int32], b: NDArray, bounds) -> NDArray:
+    """Take out of b what unpenalised features explain."""
+    part = design.matrix[:, columns]
+    part = part if design.root is None else part * design.root[:, None]
+    if sp.issparse(part):
+        part = sp.csc_array(part)
+    sub, tol = make_design(part, design.u), 1e-13 * float(b @ b)
+    if bounds is None:
+        result = solve_smooth(sub, b, 0.0, tol=tol)
+    else:
+        own = tuple(np.broadcast_to(bound, design.shape[1:])[columns] for bound in bounds)
+        nothing = np.zeros(len(columns))
+        result = solve_working_sets(sub, b, nothing, bounds=own, tol=tol, max_iter=1000)
+    chosen = np.arange(len(columns), dtype=np.int32)
+    return project_out(design.u, b - sub.product(chosen, result.x))
+
+
+def geometric_alphas(largest: float, eps: float, n_alphas: int) -> NDArray[np.float64]:
+    """Return a grid from ``largest`` down to ``eps * largest``, as scikit-learn's."""
+    if largest <= np.finfo(float).resolution:
+        return np.full(n_alphas, np.finfo(float).resolution)
+    return np.geomspace(largest, eps * largest, n_alphas)
+
+
+def lambda_max(
+    X,
+    y,
+    *,
+    l1_ratio=1.0,
+    fit_intercept=True,
+    sample_weight=None,
+    positive=False,
+    penalty_factor=None,
+) -> float:
+    """Return the least ``alpha`` at which all penalised coefficients of ``ElasticNet`` are zero.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse array} of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,)
+    l1_ratio : float, default=1.0
+        Above 0, at most 1.
+    fit_intercept, sample_weight, positive, penalty_factor
+        As in :class:`bcd.ElasticNet` and its ``fit``.
+
+    Examples
+    --------
+    >>> from bcd import Lasso, lambda_max
+    >>> X, y = [[0.0, 1.0], [1.0, 0.0], [2.0, 3.0]], [1.0, 2.0, 4.0]
+    >>> alpha = lambda_max(X, y)
+    >>> Lasso(alpha).fit(X, y).coef_.any(), Lasso(0.5 * alpha).fit(X, y).coef_.any()
+    (np.False_, np.True_)
+    """
+    check_number("l1_ratio", l1_ratio, 0.0, 1.0, above=True)
+    X, y = read_arrays(X, y)
+    weights = read_weights(sample_weight, X.shape[0])
+    factor = read_penalty_factor(penalty_factor, X.shape[1])
+    bounds = read_bounds(None, X.shape[1], positive)
+    design = weighted_design(X, weights, fit_intercept)
+    target = y if weights is None else design.root * y
+    return largest_alpha(design, target, l1_ratio, X.shape[0], factor, bounds)
+
+
+def follow_alphas(design: Design, target: NDArray, alphas, l1_ratio: float, **settings) -> list:
+    """Solve for each alpha in turn, each from the working set of the one before."""
+    memory = Memory()
+    return [solve(design, target, alpha, l1_ratio, memory=memory, **settings) for alpha in alphas]
+
+
+def enet_path(
+    X,
+    y,
+    *,
+    l1_ratio=0.5,
+    eps=1e-3,
+    alphas=100,
+    fit_intercept=False,
+    sample_weight=None,
+    positive=False,
+    penalty_factor=None,
+    bounds=None,
+    tol=1e-4,
+    max_iter=1000,
+    return_n_iter=False,
+):
+    """Solve ``ElasticNet`` along a sequence of penalties, with scikit-learn's return convention.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse array} of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,)
+    l1_ratio : float, default=0.5
+        Above 0 where ``alphas`` is a number.
+    eps : float, default=1e-3
+        Last alpha of the grid, relative to the first.
+    alphas : int or array-like, default=100
+        Length of a geometric grid from ``lambda_max``, or the penalties themselves.
+    fit_intercept : bool, default=False
+        Whether to centre X and y on the way; as in scikit-learn no intercept is returned.
+    sample_weight, positive, penalty_factor, bounds, tol, max_iter
+        As in :class:`bcd.ElasticNet` and its ``fit``.
+    return_n_iter : bool, default=False
+
+    Returns
+    -------
+    alphas : ndarray of shape (n_alphas,)
+        Descending.
+    coefs : ndarray of shape (n_features, n_alphas)
+    dual_gaps : ndarray of shape (n_alphas,)
+    n_iters : list of int, only with ``return_n_iter``
+
+    Examples
+    --------
+    >>> from bcd import enet_path
+    >>> from sklearn.datasets import make_regression
+    >>> X, y = make_regression(n_samples=50, n_features=5, random_state=0)
+    >>> alphas, coefs, dual_gaps = enet_path(X, y, alphas=10)
+    >>> coefs.shape
+    (5, 10)
+    """
+    check_number("l1_ratio", l1_ratio, 0.0, 1.0)
+    check_number("eps", eps, 0.0, 1.0, above=True)
+    check_number("tol", tol, 0.0)
+    X, y = read_arrays(X, y)
+    n_samples, n_features = X.shape
+    weights = read_weights(sample_weight, n_samples)
+    factor = read_penalty_factor(penalty_factor, n_features)
+    bounds = read_bounds(bounds, n_features, positive)
+    design = weighted_design(X, weights, fit_intercept)
+    target = y if weights is None else design.root * y
+    if isinstance(alphas, numbers.Integral):
+        check_number("l1_ratio", l1_ratio, 0.0, 1.0, above=True)
+        check_number("alphas", alphas, 1)
+        largest = largest_alpha(design, target, l1_ratio, n_samples, factor, bounds)
+        grid = geometric_alphas(largest, eps, int(alphas))
+    else:
+        grid = read_alphas(alphas)
+    results = follow_alphas(
+        design,
+        target,
+        grid,
+        l1_ratio,
+        tol=tol,
+        max_iter=max_iter,
+        n_samples=n_samples,
+        penalty_factor=factor,
+        bounds=bounds,
+    )
+    coefs = np.array([result.x for result in results], dtype=X.dtype).T
+    gaps = np.array([result.gap for result in results]) / n_samples
+    if return_n_iter:
+        return grid, coefs, gaps, [result.n_iter for result in results]
+    return grid, coefs, gaps
+
+
+def read_alphas(alphas) -> NDArray[np.float64]:
+    """Return penalties, descending."""
+    grid = np.sort(np.asarray(alphas, dtype=np.float64))[::-1]
+    if grid.ndim != 1 or len(grid) == 0 or not (np.isfinite(grid) & (grid >= 0.0)).all():
+        raise ValueError(f"alphas must be finite numbers of at least 0, got {alphas!r}.")
+    return grid
+
+
+def lasso_path(X, y, *, eps=1e-3, alphas=100, **settings):
+    """Solve ``Lasso`` along a sequence of penalties: :func:`enet_path` with ``l1_ratio=1``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bcd import lasso_path
+    >>> X = np.array([[1.0, 2.0, 3.1], [2.3, 5.4, 4.3]]).T
+    >>> alphas, coefs, _ = lasso_path(X, [1.0, 2.0, 3.1], alphas=[5.0, 1.0, 0.5], tol=1e-10)
+    >>> coefs.round(3)
+    array([[0.   , 0.   , 0.469],
+           [0.216, 0.443, 0.237]])
+    """
+    return enet_path(X, y, l1_ratio=1.0, eps=eps, alphas=alphas, **settings)

@@ -1,0 +1,53 @@
+"""Progress of a run, for those who asked to see it."""
+
+from __future__ import annotations
+
+import logging
+import math
+
+LOGGER = logging.getLogger("southwell")
+
+
+class ProgressBar:
+    """A callback that shows how many digits of the duality gap are reached.
+
+    A tqdm bar where tqdm is installed, else a line a step in the log ``southwell`` (level INFO).
+
+    Parameters
+    ----------
+    name : str
+    tol : float
+        The gap that is asked for, in units of the objective.
+    """
+
+    def __init__(self, name: str, tol: float):
+        self.name, self.tol, self.first = name, max(tol, 1e-300), 0.0
+        self.bar = None
+        try:
+            from tqdm.auto import tqdm
+        except ImportError:
+            return
+        self.bar = tqdm(total=100, desc=name, unit="%", leave=True)
+
+    def __call__(self, progress) -> None:
+        """Show a step."""
+        gap = max(progress.gap, self.tol)
+        self.first = self.first or max(gap, 10.0 * self.tol)
+        if self.bar is None:
+            LOGGER.info(
+                "%s: step %d, objective %.6g, duality gap %.3g (tolerance %.3g)",
+                self.name,
+                progress.n_iter,
+                progress.objective,
+                progress.gap,
+                self.tol,
+            )
+            return
+        done = 100.0 * math.log(self.first / gap) / math.log(self.first / self.tol)
+        self.bar.n = max(self.bar.n, min(100, int(done)))
+        self.bar.set_postfix(step=progress.n_iter, gap=f"{progress.gap:.2e}")
+
+    def close(self) -> None:
+        """Leave the bar as it stands."""
+        if self.bar is not None:
+            self.bar.close()

@@ -1,0 +1,145 @@
+"""``python -m experiments sklearn_tests``: scikit-learn's own tests with our classes in place.
+
+The installed scikit-learn's test modules run unchanged, but that the names which they import
+(``Lasso``, ``lasso_path``, ...) are ours. Tests of behaviour should pass; each that does not is
+listed with the reason. Writes ``output/sklearn_tests/sklearn_tests.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import sklearn
+
+import bcd
+
+PRIVATE = "tests a private function or the inner loop of scikit-learn"
+SWEEPS = "counts scikit-learn's sweeps, sets their number or expects their failure to converge"
+GRAM = "hands over a Gram matrix and expects it to be used or refused"
+MULTITASK = "of the multitask classes, which this module does not replace"
+NAMES = "expects scikit-learn's wording of an error or its parameter list"
+
+
+@dataclass(frozen=True)
+class Module:
+    """A test module of scikit-learn, what stands in for its names, why some tests do not apply."""
+
+    path: str
+    classes: tuple[str, ...]
+    reasons: tuple[tuple[str, str], ...]  # regular expression of test names, reason
+
+
+MODULES = (
+    Module(
+        "sklearn.linear_model.tests.test_coordinate_descent",
+        ("Lasso", "ElasticNet", "LassoCV", "ElasticNetCV", "lasso_path", "enet_path"),
+        (
+            (r"enet_coordinate_descent|cython|_alpha_grid|dual_gap_formulation|gram_mode", PRIVATE),
+            (r"set_order|check_input|same_output_sparse_dense|readonly_data_joblib", PRIVATE),
+            (r"max_iter|convergence|n_iter|overrided_gram|zero_iter", SWEEPS),
+            (r"precompute|gram|Xy|uniform_targets", GRAM),
+            (r"[Mm]ulti_?[Tt]ask|multioutput", MULTITASK),
+            (r"random_descent|selection|path_parameters|path_unknown|parameter|warning", NAMES),
+        ),
+    ),
+    Module(
+        "sklearn.linear_model.tests.test_sparse_coordinate_descent",
+        ("Lasso", "ElasticNet", "LassoCV", "ElasticNetCV"),
+        (
+            (r"max_iter|convergence|n_iter", SWEEPS),
+            (r"precompute|gram", GRAM),
+            (r"[Mm]ulti_?[Tt]ask", MULTITASK),
+        ),
+    ),
+)
+
+PLUGIN = """
+import importlib
+import bcd
+
+
+def pytest_collection_modifyitems(items):
+    for name, classes in {modules!r}:
+        module = importlib.import_module(name)
+        for one in classes:
+            setattr(module, one, getattr(bcd, one))
+
+
+def pytest_configure(config):
+    for name, classes in {modules!r}:
+        parent = importlib.import_module("sklearn.linear_model")
+        for one in classes:
+            setattr(parent, one, getattr(bcd, one))
+"""
+
+
+def run(modules: tuple[Module, ...]) -> dict[str, str]:
+    """Run the modules; outcome (passed, failed, skipped, error) by the test's full name."""
+    replaced = [(module.path, [n for n in module.classes if hasattr(bcd, n)]) for module in modules]
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "ours_in_place.py").write_text(PLUGIN.format(modules=replaced))
+        path = os.pathsep.join([folder, str(Path(__file__).parent.parent)])
+        command = [sys.executable, "-m", "pytest", "-p", "ours_in_place", "--pyargs", "-q", "-rA"]
+        command += ["--tb=line", "-p", "no:cacheprovider", "-c", os.devnull, "-x", "--maxfail=1000"]
+        done = subprocess.run(
+            [*command, *(module.path for module in modules)],
+            capture_output=True,
+            text=True,
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+    found = {}
+    for line in done.stdout.splitlines():
+        match = re.match(r"(PASSED|FAILED|ERROR) (\S+::.*?)(?: - .*)?$", line)
+        if match:
+            found[match.group(2)] = match.group(1).lower()
+    if not found:
+        raise RuntimeError(f"no test ran:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
+    return found
+
+
+def reason(name: str, modules: tuple[Module, ...]) -> str:
+    """Why a test does not apply, or that it is unexplained."""
+    test = name.split("::", 1)[1]
+    for module in modules:
+        if module.path.rsplit(".", 1)[1] in name:
+            for pattern, why in module.reasons:
+                if re.search(pattern, test):
+                    return why
+    return "UNEXPLAINED"
+
+
+def main(arguments: list[str]) -> None:
+    """Run, print and write the counts and what does not pass."""
+    parser = argparse.ArgumentParser(prog="python -m experiments sklearn_tests")
+    parser.add_argument("--output", type=Path, default=Path("output/sklearn_tests"))
+    options = parser.parse_args(arguments)
+    found = run(MODULES)
+    passed = sum(outcome == "passed" for outcome in found.values())
+    lines = [
+        f"# scikit-learn {sklearn.__version__}'s own tests with our classes in place",
+        "",
+        f"{passed} of {len(found)} pass. The others:",
+        "",
+        "| test | reason |",
+        "| --- | --- |",
+    ]
+    left: dict[str, int] = {}
+    for name, outcome in sorted(found.items()):
+        if outcome != "passed":
+            test = re.sub(r"\[.*", "", name.split("::", 1)[1])
+            key = f"| {test} | {reason(name, MODULES)} |"
+            left[key] = left.get(key, 0) + 1
+    lines += [
+        key if n == 1 else key.replace(" | ", f" ({n} cases) | ", 1) for key, n in left.items()
+    ]
+    options.output.mkdir(parents=True, exist_ok=True)
+    (options.output / "sklearn_tests.md").write_text("\n".join([*lines, ""]))
+    print("\n".join(lines))
