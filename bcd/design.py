@@ -36,7 +36,7 @@ Columns = NDArray[np.int32]
 class Design(Protocol):
     """What a working-set solver asks of a matrix of shape (n_samples, n_features)."""
 
-    matrix: Any  # as given, times the square roots of sample weights; neither copied nor centred
+    matrix: Any  # (n_samples, n_features) as it was given, neither weighted nor centred
     shape: tuple[int, int]
     means: Vector  # (n_features,) u'a_j / u'u, zeros without an intercept
     squares: Vector  # (n_features,) squared length of each centred column

@@ -54,9 +54,9 @@ def _without(design: Design, columns: NDArray[np.int32], b: NDArray, bounds) -> 
     if bounds is None:
         result = solve_smooth(sub, b, 0.0, tol=tol)
     else:
-        own = tuple(np.broadcast_to(bound, design.shape[1:])[columns] for bound in bounds)
+        low, high = (np.broadcast_to(bound, design.shape[1:])[columns] for bound in bounds)
         nothing = np.zeros(len(columns))
-        result = solve_working_sets(sub, b, nothing, bounds=own, tol=tol, max_iter=1000)
+        result = solve_working_sets(sub, b, nothing, bounds=(low, high), tol=tol, max_iter=1000)
     chosen = np.arange(len(columns), dtype=np.int32)
     return project_out(design.u, b - sub.product(chosen, result.x))
 

@@ -83,7 +83,7 @@ def solve_working_sets(
     design: Design,
     target: NDArray[np.float64],
     l1: NDArray[np.float64],
-    l2: float = 0.0,
+    l2: ArrayLike = 0.0,
     *,
     positive: bool = False,
     bounds: tuple[ArrayLike, ArrayLike] | None = None,
@@ -104,7 +104,7 @@ def solve_working_sets(
         ``b``; its part along ``design.u`` does not count.
     l1 : ndarray of shape (n_features,)
         Not negative.
-    l2 : float, default=0.0
+    l2 : float or ndarray of shape (n_features,), default=0.0
     positive : bool, default=False
         Whether ``x >= 0`` is required.
     bounds : pair of array_like, default=None
