@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,16 +81,16 @@ def pytest_configure(config):
 """
 
 
-def run(modules: tuple[Module, ...]) -> dict[str, str]:
-    """Run the modules; outcome (passed, failed, skipped, error) by the test's full name."""
-    replaced = [(module.path, [n for n in module.classes if hasattr(bcd, n)]) for module in modules]
+def run(module: Module) -> dict[str, str]:
+    """Run a module; outcome (passed, failed, error) by the test's name."""
+    replaced = [(module.path, [name for name in module.classes if hasattr(bcd, name)])]
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "ours_in_place.py").write_text(PLUGIN.format(modules=replaced))
         path = os.pathsep.join([folder, str(Path(__file__).parent.parent)])
         command = [sys.executable, "-m", "pytest", "-p", "ours_in_place", "--pyargs", "-q", "-rA"]
         command += ["--tb=line", "-p", "no:cacheprovider", "-c", os.devnull, "-x", "--maxfail=1000"]
         done = subprocess.run(
-            [*command, *(module.path for module in modules)],
+            [*command, module.path],
             capture_output=True,
             text=True,
             cwd=folder,
@@ -97,7 +98,7 @@ def run(modules: tuple[Module, ...]) -> dict[str, str]:
         )
     found = {}
     for line in done.stdout.splitlines():
-        match = re.match(r"(PASSED|FAILED|ERROR) (\S+::.*?)(?: - .*)?$", line)
+        match = re.match(r"(PASSED|FAILED|ERROR) \S*::(.*?)(?: - .*)?$", line)
         if match:
             found[match.group(2)] = match.group(1).lower()
     if not found:
@@ -105,14 +106,11 @@ def run(modules: tuple[Module, ...]) -> dict[str, str]:
     return found
 
 
-def reason(name: str, modules: tuple[Module, ...]) -> str:
+def reason(test: str, module: Module) -> str:
     """Why a test does not apply, or that it is unexplained."""
-    test = name.split("::", 1)[1]
-    for module in modules:
-        if module.path.rsplit(".", 1)[1] in name:
-            for pattern, why in module.reasons:
-                if re.search(pattern, test):
-                    return why
+    for pattern, why in module.reasons:
+        if re.search(pattern, test):
+            return why
     return "UNEXPLAINED"
 
 
@@ -121,25 +119,16 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m experiments sklearn_tests")
     parser.add_argument("--output", type=Path, default=Path("output/sklearn_tests"))
     options = parser.parse_args(arguments)
-    found = run(MODULES)
-    passed = sum(outcome == "passed" for outcome in found.values())
-    lines = [
-        f"# scikit-learn {sklearn.__version__}'s own tests with our classes in place",
-        "",
-        f"{passed} of {len(found)} pass. The others:",
-        "",
-        "| test | reason |",
-        "| --- | --- |",
-    ]
-    left: dict[str, int] = {}
-    for name, outcome in sorted(found.items()):
-        if outcome != "passed":
-            test = re.sub(r"\[.*", "", name.split("::", 1)[1])
-            key = f"| {test} | {reason(name, MODULES)} |"
-            left[key] = left.get(key, 0) + 1
-    lines += [
-        key if n == 1 else key.replace(" | ", f" ({n} cases) | ", 1) for key, n in left.items()
-    ]
+    lines = [f"# scikit-learn {sklearn.__version__}'s own tests with our classes in place"]
+    for module in MODULES:
+        found = run(module)
+        passed = sum(outcome == "passed" for outcome in found.values())
+        lines += ["", f"## {module.path}", "", f"{passed} of {len(found)} pass. The others:", ""]
+        lines += ["| test | cases | reason |", "| --- | --- | --- |"]
+        left = Counter(
+            re.sub(r"\[.*", "", test) for test, outcome in found.items() if outcome != "passed"
+        )
+        lines += [f"| {test} | {n} | {reason(test, module)} |" for test, n in sorted(left.items())]
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "sklearn_tests.md").write_text("\n".join([*lines, ""]))
     print("\n".join(lines))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 import scipy.sparse as sp
+import sklearn
 import sklearn.linear_model
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GroupKFold, KFold
@@ -108,8 +109,11 @@ def test_elastic_net_cv_compares_ratios_threads_and_groups():
     np.testing.assert_allclose(ours.mse_path_, theirs.mse_path_, rtol=1e-4)
     assert (ours.alpha_, ours.l1_ratio_) == pytest.approx((theirs.alpha_, theirs.l1_ratio_))
     groups = np.arange(50) % 5
-    grouped = LassoCV(cv=GroupKFold(5), alphas=5).fit(X, y, groups=groups)
+    with sklearn.config_context(enable_metadata_routing=True):
+        grouped = LassoCV(cv=GroupKFold(5), alphas=5).fit(X, y, groups=groups)
     assert grouped.mse_path_.shape == (5, 5)
+    with pytest.raises(ValueError, match="only supported if enable_metadata_routing=True"):
+        LassoCV(cv=GroupKFold(5)).fit(X, y, groups=groups)
     with pytest.raises(ValueError, match="y must have one column, got 2"):
         LassoCV().fit(X, np.column_stack([y, y]))
 

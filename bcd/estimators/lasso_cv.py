@@ -8,7 +8,9 @@ import numpy as np
 import scipy.sparse as sp
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
+from sklearn import get_config
 from sklearn.model_selection import check_cv
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import column_or_1d
 
 from bcd._design_kernels import combine_columns, combine_sparse
@@ -148,7 +150,8 @@ class ElasticNetCV(ElasticNet):
         sample_weight : float or array-like of shape (n_samples,), default=None
             In the fits and in the errors.
         **params : dict
-            Handed to the splitter's ``split``, for example ``groups``.
+            Handed to the splitter's ``split``, for example ``groups``, where scikit-learn's metadata
+            routing is enabled.
 
         Returns
         -------
@@ -178,7 +181,7 @@ class ElasticNetCV(ElasticNet):
         target = y if weights is None else design.root * y
         ratios = np.atleast_1d(self.l1_ratio).astype(np.float64)
         grids = [self._grid(design, target, ratio, settings) for ratio in ratios]
-        folds = list(check_cv(self.cv).split(X, y, **params))
+        folds = list(check_cv(self.cv).split(X, y, **self._split_arguments(params)))
         errors = Parallel(n_jobs=self.n_jobs, prefer="threads")(
             delayed(_fold_errors)(
                 X, y, weights, train, test, grid, ratio, self.fit_intercept, settings
@@ -214,6 +217,28 @@ class ElasticNetCV(ElasticNet):
         self.dual_gap_ = result.gap / n_samples
         self.n_iter_ = result.n_iter
         return self
+
+    def get_metadata_routing(self):
+        """Return what ``fit`` takes itself and what it hands to the splitter.
+
+        Returns
+        -------
+        MetadataRouter
+        """
+        to_split = MethodMapping().add(caller="fit", callee="split")
+        router = MetadataRouter(owner=self).add_self_request(self)
+        return router.add(splitter=check_cv(self.cv), method_mapping=to_split)
+
+    def _split_arguments(self, params: dict) -> dict:
+        if not get_config()["enable_metadata_routing"]:
+            if params:
+                raise ValueError(
+                    f"fit must be given X, y and sample_weight only, got {', '.join(params)}; "
+                    "[sample_weight aside, metadata] is only supported if "
+                    "enable_metadata_routing=True, see sklearn.set_config."
+                )
+            return {}
+        return process_routing(self, "fit", **params).splitter.split
 
     def _grid(self, design, target, l1_ratio: float, settings: dict) -> NDArray:
         if not isinstance(self.alphas, numbers.Integral):
