@@ -150,8 +150,8 @@ class ElasticNetCV(ElasticNet):
         sample_weight : float or array-like of shape (n_samples,), default=None
             In the fits and in the errors.
         **params : dict
-            Handed to the splitter's ``split``, for example ``groups``, where scikit-learn's metadata
-            routing is enabled.
+            Handed to the splitter's ``split``, for example ``groups``, where scikit-learn's
+            metadata routing is enabled.
 
         Returns
         -------
