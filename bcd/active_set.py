@@ -28,6 +28,7 @@ FLOOR = 1e-13  # relative, of errors that are left to rounding
 MAX_PATHS = 8
 SWEEPS = 5  # of coordinate descent at a time
 REFACTOR = 12  # a factor of s columns of which more than s / REFACTOR changed is made anew
+FEW_COLUMNS = 32  # are joined one by one
 IN_CACHE = 400  # columns up to which a factor stays in the processor's cache
 LARGE = 100_000  # entries that one change of the free set touches, above which paths are dear
 FEW, MANY = 3, 6  # rounds of sweeps before a dear path; where the tolerance is loose
@@ -141,6 +142,8 @@ class GramProblem:
         """Factor anew by LAPACK where much has changed; dependent columns are left out."""
         free = free_coordinates(x, l1, lower, upper)
         known = self.support[: self.n_support]
+        if np.count_nonzero(free) < FEW_COLUMNS:
+            return
         changed = len(known) + np.count_nonzero(free) - 2 * np.count_nonzero(free[known])
         if changed * (REFACTOR if len(known) < IN_CACHE else 4 * REFACTOR) < len(known):
             return

@@ -157,15 +157,16 @@ def solve_working_sets(
             progress = Progress(n_iter, certificate.objective, certificate.gap, x, elapsed)
             if callback(progress) and status is None:
                 status = Status.STOPPED
-        if len(candidates) > SCREENING_SAVES and status is None:
+        if status is not None:
+            break
+        if len(candidates) > SCREENING_SAVES:
             candidates, c = screen(
                 certificate, candidates.copy(), c.copy(), x, penalty, design.squares, in_block
             )
         chosen, ease = _greedy_block(design, candidates, c, x, penalty, in_block, len(support))
         new = chosen[~in_block[chosen]]
-        if status is None and len(new) == 0 and exact and certificate.gap > 0.5 * best_gap:
+        if len(new) == 0 and exact and certificate.gap > 0.5 * best_gap:
             status = Status.STALLED
-        if status is not None:
             break
         if len(new) == 0 and ease >= eased:
             ease = max(1.0, EASE * eased)
@@ -250,8 +251,9 @@ def _greedy_block(
 
 
 def _admit(design, problem, block, chosen, linear, x, penalty) -> None:
+    nothing = np.empty((0, len(chosen)))
     problem.grow(
-        design.gram(block, chosen),
+        design.gram(block, chosen) if len(block) else nothing,
         design.gram(chosen, chosen),
         linear,
         x[chosen],

@@ -58,7 +58,7 @@ def read_data(estimator, X, y):
             multi_output=True,
             y_numeric=True,
         )
-        y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
+        y = np.asarray(y, dtype=np.float64)
     except ValueError as error:
         where = _first_not_finite(X)
         if where and "Input X contains" in str(error):
