@@ -47,6 +47,11 @@ def read_data(estimator, X, y):
     X is copied only where it must be: another number type, or a layout that is neither C nor
     Fortran contiguous, nor compressed sparse column.
     """
+    if _is_plain(X, y):  # what is in order already is not looked at for long
+        estimator.n_features_in_ = X.shape[1]
+        if hasattr(estimator, "feature_names_in_"):
+            del estimator.feature_names_in_
+        return X, y
     try:
         X, y = validate_data(
             estimator,
@@ -65,6 +70,17 @@ def read_data(estimator, X, y):
             raise ValueError(f"{error}\nX must be finite, got {where}.") from error
         raise
     return _in_columns(X), y
+
+
+def _is_plain(X, y) -> bool:
+    """Tell whether X and y are finite contiguous float arrays of shapes that match."""
+    if type(X) is not np.ndarray or type(y) is not np.ndarray or y.dtype != np.float64:
+        return False
+    if X.ndim != 2 or y.ndim != 1 or X.dtype not in FLOATS or X.size == 0 or len(X) != len(y):
+        return False
+    contiguous = X.flags.c_contiguous or X.flags.f_contiguous
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(contiguous and np.isfinite(X.sum()) and np.isfinite(y.sum()))
 
 
 def _in_columns(X):
