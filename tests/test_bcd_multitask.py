@@ -154,7 +154,7 @@ def test_bad_input_is_refused_by_name():
         MultiTaskLasso(alpha=-1).fit(X, Y)
     with pytest.raises(ValueError, match="l1_ratio must be at least 0 and at most 1, got 2"):
         MultiTaskElasticNet(l1_ratio=2).fit(X, Y)
-    with pytest.raises(ValueError, match="selection must be one of .*gs-q.*, got 'greedy'"):
+    with pytest.raises(ValueError, match=r"selection must be one of .*gs-q.*, got 'greedy'"):
         MultiTaskLasso(selection="greedy").fit(X, Y)
     with pytest.raises(ValueError, match="nan in row 1, column 1"):
         MultiTaskLasso().fit(np.where(X == X[1, 1], np.nan, X), Y)
