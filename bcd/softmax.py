@@ -10,6 +10,7 @@ of ones without a penalty.
 from __future__ import annotations
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from bcd._glm_block_kernels import compress_rows
@@ -23,7 +24,7 @@ from bcd._softmax_kernels import (
 )
 from bcd.design import DenseDesign, Design, SparseDesign, nonzero_columns
 from bcd.glm import DualCertificate
-from bcd.glm_newton import accuracy
+from bcd.glm_newton import accuracy, solve_definite
 from bcd.result import Result, Status
 from bcd.working_set import FIRST_BLOCK, _Books, _outcome
 
@@ -32,6 +33,8 @@ MAX_ROUNDS = 100
 MODEL_ROUNDS = 6
 HALVINGS = 40
 CG_STEPS = 500
+FACTORED = 1000  # coordinates up to which a Hessian is formed and factored
+LARGEST_COPY = 10_000_000  # entries of the dense columns that this takes
 
 
 class SoftmaxBlock:
@@ -66,7 +69,10 @@ class SoftmaxBlock:
 
     def _compress(self) -> None:
         self.row_ptr = np.zeros(self.design.shape[0] + 1, dtype=np.int64)
-        self.row_index, self.row_value = np.empty_like(self.index), np.empty_like(self.value)
+        self.row_index, self.row_value = (
+            np.empty_like(self.index),
+            np.empty_like(self.value),
+        )
         compress_rows(
             self.design.shape[0],
             self.ptr,
@@ -347,6 +353,8 @@ def _model_minimum(scores, block, gradient, diagonal, U, l1, l2) -> Matrix:
     first = _squared_violation(diagonal, gradient, new, column1)
     tol = accuracy(first, abs(scores.value))
     g = gradient
+    # without any penalty the Hessian is singular: to shift all classes alike changes nothing
+    solve = _newton_step if l1.any() or l2.any() else _conjugate_gradients
     for _ in range(MODEL_ROUNDS):
         if l1.any():
             sweep_softmax(
@@ -371,7 +379,7 @@ def _model_minimum(scores, block, gradient, diagonal, U, l1, l2) -> Matrix:
                 break
         support = ((new != 0.0) | (column1 == 0.0)) & (diagonal > 0.0)
         rhs = np.where(support, -(g + column1 * np.sign(new)), 0.0)
-        step = _conjugate_gradients(scores, block, l2, diagonal, support, rhs, 0.1 * tol)
+        step = solve(scores, block, l2, diagonal, support, rhs, 0.1 * tol)
         crossing = support & (column1 > 0.0) & (new * (new + step) <= 0.0) & (step != 0.0)
         if crossing.any():
             cut = np.where(crossing, -new, step)
@@ -400,6 +408,27 @@ def _squared_violation(diagonal, g, U, l1) -> float:
 
 def _hessian_product(scores, block, l2, step) -> Matrix:
     return block.correlate(scores.curved(block.product(step))) + l2[:, None] * step
+
+
+def _newton_step(scores, block, l2, diagonal, support, rhs, tol: float) -> Matrix:
+    """Solve with the model's Hessian on the support: factored where it is small."""
+    places = np.flatnonzero(support)
+    n_samples, n_classes = scores.P.shape
+    if len(places) > FACTORED or n_samples * len(places) > LARGEST_COPY:
+        return _conjugate_gradients(scores, block, l2, diagonal, support, rhs, tol)
+    feature, label = np.divmod(places, n_classes)
+    shape = (n_samples, len(block.ptr) - 1)
+    compressed = sp.csc_array((block.value, block.index, block.ptr), shape=shape)
+    W = compressed[:, feature].toarray()
+    shares = W * scores.P[:, label]
+    H = -(shares.T * scores.weight) @ shares
+    for c in range(n_classes):
+        own = np.flatnonzero(label == c)
+        H[np.ix_(own, own)] += (shares[:, own].T * scores.weight) @ W[:, own]
+    H.flat[:: len(H) + 1] += l2[feature]
+    step = np.zeros_like(rhs)
+    step.flat[places] = solve_definite(H, rhs.flat[places])
+    return step
 
 
 def _conjugate_gradients(scores, block, l2, diagonal, support, rhs, tol: float) -> Matrix:
