@@ -93,7 +93,7 @@ def test_agrees_with_scikit_learn_at_tight_tolerance(loss, C, kind):
 
 def test_many_classes_are_one_against_the_rest():
     X, y = problem(90, 5, 0)
-    labels = np.array(["a", "b", "c"])[(y > 0) + (X[:, 1] > 0.3)]
+    labels = np.array(["a", "b", "c"])[(y > 0).astype(int) + (X[:, 1] > 0.3)]
     ours = LinearSVC(tol=1e-12, class_weight="balanced").fit(X, labels)
     theirs = sklearn.svm.LinearSVC(tol=1e-7, max_iter=10**6, class_weight="balanced").fit(X, labels)
     np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-3, atol=1e-4)

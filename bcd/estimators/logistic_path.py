@@ -83,9 +83,9 @@ def logistic_path(
     Examples
     --------
     >>> from bcd import logistic_path
-    >>> path = logistic_path([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1], Cs=[0.1, 1.0])
+    >>> path = logistic_path([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1], Cs=[0.1, 1.0], tol=1e-8)
     >>> path.coefs[:, 0, 0].round(2)
-    array([0.  , 0.81])
+    array([0.  , 0.91])
     """
     check_number("l1_ratio", l1_ratio, 0.0, 1.0)
     check_number("tol", tol, 0.0)

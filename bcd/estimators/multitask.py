@@ -228,10 +228,11 @@ class MultiTaskLasso(MultiTaskElasticNet):
     Examples
     --------
     >>> from bcd import MultiTaskLasso
-    >>> model = MultiTaskLasso(alpha=0.1).fit([[0, 1], [1, 2], [2, 4]], [[0, 0], [1, 1], [2, 3]])
+    >>> model = MultiTaskLasso(alpha=0.1, tol=1e-8)
+    >>> model = model.fit([[0, 1], [1, 2], [2, 4]], [[0, 0], [1, 1], [2, 3]])
     >>> model.coef_.round(2)
-    array([[0.  , 0.6 ],
-           [0.  , 0.94]])
+    array([[0.  , 0.61],
+           [0.  , 0.95]])
     """
 
     def __init__(

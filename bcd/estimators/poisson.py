@@ -63,7 +63,7 @@ class PoissonRegressor(RegressorMixin, BaseEstimator):
     >>> from bcd import PoissonRegressor
     >>> model = PoissonRegressor(alpha=0.1, l1_ratio=1.0).fit([[0, 1], [1, 0], [2, 0]], [1, 2, 6])
     >>> model.coef_.round(2), round(float(model.predict([[1, 0]])[0]), 1)
-    (array([0.77, 0.  ]), 2.4)
+    (array([0.88, 0.  ]), 2.4)
     """
 
     def __init__(

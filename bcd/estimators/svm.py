@@ -55,7 +55,8 @@ class LinearSVC(ClassifierMixin, BaseEstimator):
     intercept_scaling : float, default=1.0
         Above 0; see above.
     class_weight : dict or "balanced", default=None
-        Factors of C for each class.
+        Factors of C for each class; with more than two, as in liblinear, the factor of a class
+        counts where it stands against the rest, and the rest count once.
     verbose : int, default=0
         Accepted for scikit-learn's sake and without effect.
     random_state : int, RandomState instance or None, default=None
@@ -169,19 +170,26 @@ class LinearSVC(ClassifierMixin, BaseEstimator):
         )
         check_classification_targets(y)
         y = column_or_1d(y, warn=True)
-        cost, kept = self._costs(y, sample_weight)
+        cost = self._costs(y, sample_weight)
+        factor = self._class_factors(y)
+        kept = cost * factor > 0.0
         data = _rows(X, kept).astype(np.float64, copy=False)
-        labels, cost = y[kept], cost[kept]
+        labels, cost, factor = y[kept], cost[kept], factor[kept]
         self.classes_ = np.unique(labels)
         if len(self.classes_) < 2:
             raise ValueError(
                 "y must hold at least 2 classes (of samples with a weight above zero), got "
                 f"1 class: {self.classes_[0]!r}."
             )
-        positive = self.classes_[1:] if len(self.classes_) == 2 else self.classes_
-        results = [
-            self._solve(data, np.where(labels == label, 1.0, -1.0), cost) for label in positive
-        ]
+        if len(self.classes_) == 2:
+            signs = np.where(labels == self.classes_[1], 1.0, -1.0)
+            results = [self._solve(data, signs, cost * factor)]
+        else:
+            results = []
+            for label in self.classes_:
+                own = labels == label
+                costs = cost * np.where(own, factor, 1.0)
+                results.append(self._solve(data, np.where(own, 1.0, -1.0), costs))
         coef = np.array([result.w for result in results])
         bias = self.intercept_scaling if self.fit_intercept else 0.0
         self.coef_ = coef[:, :-1].astype(X.dtype)
@@ -192,19 +200,22 @@ class LinearSVC(ClassifierMixin, BaseEstimator):
         return self
 
     def _costs(self, y, sample_weight):
-        """Return C times all factors, one a sample, and which samples count at all."""
+        """Return C times the weight of each sample."""
         weights = np.ones(len(y))
         scaled = read_weights(sample_weight, len(y))
         if scaled is not None:  # read_weights checks; the sum is not to be changed here
             weights = np.asarray(sample_weight, dtype=np.float64)
         elif isinstance(sample_weight, numbers.Real):
             weights *= float(sample_weight)
-        cost = self.C * weights
-        if self.class_weight is not None:
-            classes = np.unique(y)
-            factors = compute_class_weight(self.class_weight, classes=classes, y=y)
-            cost = cost * factors[np.searchsorted(classes, y)]
-        return cost, cost > 0.0
+        return self.C * weights
+
+    def _class_factors(self, y):
+        """Return the class weight of each sample."""
+        if self.class_weight is None:
+            return np.ones(len(y))
+        classes = np.unique(y)
+        factors = compute_class_weight(self.class_weight, classes=classes, y=y)
+        return factors[np.searchsorted(classes, y)]
 
     def _solve(self, X, y, cost):
         bias = float(self.intercept_scaling) if self.fit_intercept else 0.0
