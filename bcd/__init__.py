@@ -2,6 +2,7 @@
 
 from bcd.complexity import ActiveSetComplexity, active_set_complexity
 from bcd.engine import minimize
+from bcd.estimators.graph_smoother import GraphSmoother
 from bcd.estimators.group import GroupLasso, SparseGroupLasso
 from bcd.estimators.huber import HuberRegressor
 from bcd.estimators.label_propagation import LabelPropagation
@@ -16,6 +17,7 @@ from bcd.estimators.svm import LinearSVC
 from bcd.graph_system import SystemSolution, SystemStatus, solve_graph_system
 from bcd.group_path import group_path
 from bcd.label_propagation import Propagation, propagate_labels, solve_labels
+from bcd.pairwise_newton import solve_pairwise
 from bcd.path import enet_path, lambda_max, lasso_path
 from bcd.plotting import ConvergenceDisplay, PathDisplay, plot_convergence, plot_path
 from bcd.result import Result, Status
@@ -25,6 +27,7 @@ __all__ = [
     "ConvergenceDisplay",
     "ElasticNet",
     "ElasticNetCV",
+    "GraphSmoother",
     "GroupLasso",
     "HuberRegressor",
     "LabelPropagation",
@@ -57,4 +60,5 @@ __all__ = [
     "propagate_labels",
     "solve_graph_system",
     "solve_labels",
+    "solve_pairwise",
 ]

@@ -9,6 +9,7 @@ from problems.margins import (
     Poisson,
     SquaredHinge,
 )
+from problems.pairwise import PairwiseProblem
 from problems.penalties import L1, Bounds, ElasticNet, GroupL2, NonNegative, Penalty
 from problems.quadratic import GraphQuadratic, Quadratic
 
@@ -25,6 +26,7 @@ __all__ = [
     "Logistic",
     "Multinomial",
     "NonNegative",
+    "PairwiseProblem",
     "Penalty",
     "Poisson",
     "Quadratic",
