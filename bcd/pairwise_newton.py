@@ -148,6 +148,9 @@ def run_newton(
         if gap <= max(tol, ROUNDING * noise):
             status = Status.CONVERGED
             break
+        if not np.isfinite(value):  # data of 1e300, say
+            status = Status.STALLED
+            break
         if n_iter == max_iter:
             break
         moved, direction = steps.direction(x, gradient, mix)
@@ -184,6 +187,7 @@ def run_newton(
     )
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of steps that are too long
 def _search(p, x, moved, direction, gradient, value, noise):
     """Halve the step until it descends; returns step, gradient, value and noise, or a step of 0.
 
@@ -230,8 +234,8 @@ class _Steps:
         if self.solver == "greedy-forest":
             forest = eliminate(self.graph, greedy_forest(self.graph, abs(gradient)))
         else:
-            squares = np.bincount(self.label, weights=gradient**2)
-            forest = self.forests[int(np.argmax(squares))]
+            sizes = np.bincount(self.label, weights=abs(gradient))
+            forest = self.forests[int(np.argmax(sizes))]
         return forest.order, self._on_forest(forest, gradient)
 
     def _on_forest(self, forest: Elimination, gradient) -> NDArray[np.float64] | None:

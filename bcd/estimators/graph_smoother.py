@@ -150,16 +150,12 @@ class GraphSmoother(BaseEstimator):
             )
         weights = read_weights(sample_weight, n)
         weights = np.ones(n) if weights is None else weights
-        _check_observed(graph, self.alpha, weights)
+        graph = _scaled(graph, float(self.alpha))
+        _check_observed(graph, weights)
         middle = np.median(y[weights > 0.0])
         target = np.where(weights > 0.0, y - middle, 0.0)  # small numbers have small roundings
         problem = PairwiseProblem(
-            CSRGraph(
-                indptr=graph.indptr,
-                indices=graph.indices,
-                weights=self.alpha * graph.weights,
-                reverse=graph.reverse,
-            ),
+            graph,
             target,
             edge_loss=self.edge_loss,
             node_loss=self.loss,
@@ -208,7 +204,7 @@ class GraphSmoother(BaseEstimator):
                 )
             y = [y[node] for node in self.graph]
         if X is not None:
-            return validate_data(self, X, y, accept_sparse=True, y_numeric=True, dtype=np.float64)[
+            return validate_data(self, X, y, accept_sparse="csr", y_numeric=True, dtype=np.float64)[
                 1
             ].astype(np.float64)
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
@@ -221,11 +217,22 @@ def _chain(n: int) -> CSRGraph:
     return CSRGraph.from_edges(n, np.arange(n - 1), np.arange(1, n))
 
 
-def _check_observed(graph: CSRGraph, alpha: float, weights) -> None:
+def _scaled(graph: CSRGraph, alpha: float) -> CSRGraph:
+    return read_graph(
+        CSRGraph(
+            indptr=graph.indptr,
+            indices=graph.indices,
+            weights=alpha * graph.weights,
+            reverse=graph.reverse,
+        )
+    )
+
+
+def _check_observed(graph: CSRGraph, weights) -> None:
     """Refuse a component where no sample counts: nothing would determine its values."""
     if (weights > 0.0).all():
         return
-    count, component = connected_components(alpha * graph.to_scipy(), directed=False)
+    count, component = connected_components(graph.to_scipy(), directed=False)
     empty = np.bincount(component, weights=weights, minlength=count) == 0.0
     if empty.any():
         vertex = int(np.flatnonzero(empty[component])[0])
