@@ -138,7 +138,7 @@ def run_newton(
     begin, p = time.perf_counter(), problem.arrays()
     steps = _Steps(problem, blocks)
     gradient = np.empty_like(x)
-    value, noise = pairwise_gradient(p, x, gradient)
+    value, noise, blur = pairwise_gradient(p, x, gradient)
     rows = [(value, 0.0, 0)]
     is_quadratic = p.edge.tag == SQUARES and p.node.tag == SQUARES
     mix = 0.0 if is_quadratic else 1.0
@@ -156,7 +156,9 @@ def run_newton(
         moved, direction = steps.direction(x, gradient, mix)
         step, trial = 0.0, gradient
         if direction is not None:
-            step, trial, value, noise = _search(p, x, moved, direction, gradient, value, noise)
+            step, trial, value, noise, blur = _search(
+                p, x, moved, direction, gradient, value, noise, blur
+            )
         if step == 0.0:
             if is_quadratic or mix == 1.0:
                 status = Status.STALLED
@@ -188,25 +190,25 @@ def run_newton(
 
 
 @np.errstate(over="ignore", invalid="ignore")  # of steps that are too long
-def _search(p, x, moved, direction, gradient, value, noise):
-    """Halve the step until it descends; returns step, gradient, value and noise, or a step of 0.
+def _search(p, x, moved, direction, gradient, value, noise, blur):
+    """Halve the step until it descends; returns it and all about the new point, or a step of 0.
 
     Near the end, where values agree to their last digits, slopes tell (a convex function's slope
     along a line grows from below zero to above).
     """
     slope, trial = float(gradient[moved] @ direction), np.empty_like(x)
-    step, blur = 1.0, 8.0 * np.finfo(float).eps * abs(value)
+    step = 1.0
     for _ in range(HALVINGS if slope < 0.0 else 0):
         point = x.copy()
         point[moved] += step * direction
-        reached, rounding = pairwise_gradient(p, point, trial)
+        reached, *errors = pairwise_gradient(p, point, trial)
         left = float(trial[moved] @ direction)
         if reached <= value + DECREASE * step * slope and reached < value:
-            return step, trial, reached, rounding
+            return step, trial, reached, *errors
         if reached <= value + blur and abs(left) <= FLATTER * -slope:
-            return step, trial, reached, rounding
+            return step, trial, reached, *errors
         step *= 0.5
-    return 0.0, gradient, value, noise
+    return 0.0, gradient, value, noise, blur
 
 
 class _Steps:

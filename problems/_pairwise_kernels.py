@@ -30,7 +30,9 @@ class PairwiseArrays(NamedTuple):
 def edge_value(f, d):
     """Value of an edge's loss at difference d; the logistic one is ``2 log(cosh(d / 2))``."""
     if f.tag == LOGISTIC:
-        return loss_value(f, d, 1.0) + loss_value(f, d, -1.0) - 2.0 * math.log(2.0)
+        if abs(d) < 1.0:  # relative precision where differences are small
+            return math.log1p(math.sinh(0.5 * d) ** 2)
+        return abs(d) + 2.0 * math.log1p(math.exp(-abs(d))) - 2.0 * math.log(2.0)
     return loss_value(f, d, 0.0)
 
 
@@ -70,11 +72,13 @@ def node_curvature(f, z, y, mix):
 
 @kernel
 def pairwise_gradient(p, x, out):
-    """Write the gradient at x; returns the value and a bound on the gradient's rounding errors.
+    """Write the gradient at x; returns the value and two bounds on rounding errors.
+
+    The first is that of the gradient's entries, the second that of the value.
 
     x, out : (n,) float64; out is overwritten
     """
-    value, noise = 0.0, 0.0
+    value, noise, blur = 0.0, 0.0, 0.0
     for v in range(len(x)):
         out[v] = p.l2 * x[v]
         value += 0.5 * p.l2 * x[v] * x[v]
@@ -86,7 +90,9 @@ def pairwise_gradient(p, x, out):
         if p.trust[v] > 0.0:
             largest = abs(x[v]) + abs(p.target[v])
             bend = node_curvature(p.node, x[v], p.target[v], 1.0)
-            size += p.trust[v] * (bend * largest)
+            size += p.trust[v] * bend * largest
+            slope = loss_slope(p.node, x[v], p.target[v])
+            blur += p.trust[v] * abs(slope) * largest
         for s in range(p.indptr[v], p.indptr[v + 1]):
             u, w = p.indices[s], p.weights[s]
             d = x[v] - x[u]
@@ -96,8 +102,10 @@ def pairwise_gradient(p, x, out):
                 slope = w * edge_slope(p.edge, d)
                 out[v] += slope
                 out[u] -= slope
+                blur += abs(slope) * (abs(x[v]) + abs(x[u]))
         noise = max(noise, size)
-    return value, EPSILON * noise
+    blur += 8.0 * math.sqrt(len(x)) * value  # of a sum's many terms, typically
+    return value, EPSILON * noise, EPSILON * blur
 
 
 @kernel

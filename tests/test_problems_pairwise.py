@@ -121,6 +121,31 @@ def test_huber_on_long_chains_ends_on_flat_pieces():
     assert abs(np.median(result.x[1100:]) - 10.0) < 0.5
 
 
+@pytest.mark.parametrize(("edge_loss", "node_loss"), PAIRS)
+def test_scales_far_apart_are_solved_to_rounding(edge_loss, node_loss):
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        n = int(rng.integers(2, 40))
+        parent = [int(rng.integers(0, i)) for i in range(1, n)]
+        weights = rng.uniform(0.0, 10.0, n - 1) * 10.0 ** rng.uniform(-3, 3)
+        y = rng.normal(size=n) * 10.0 ** rng.uniform(-4, 4)
+        if node_loss == "logistic":
+            y = np.where(np.arange(n) % 2, 1.0, -1.0)
+        deltas = 10.0 ** rng.uniform(-2, 2, 2)
+        problem = PairwiseProblem(
+            CSRGraph.from_edges(n, np.arange(1, n), parent, weights), y, edge_loss=edge_loss,
+            node_loss=node_loss, edge_delta=deltas[0], node_delta=deltas[1],
+        )  # fmt: skip
+        assert solve_pairwise(problem).success
+
+
+def test_small_differences_keep_their_digits():
+    path = CSRGraph.from_edges(2, [0], [1])
+    problem = PairwiseProblem(path, [0.0, 1e-6], edge_loss="logistic")
+    np.testing.assert_allclose(problem.value([0.0, 1e-6]), 0.25e-12, rtol=1e-9)
+    np.testing.assert_allclose(problem.value([0.0, 800.0]), 800 - 2 * np.log(2) + 800**2 / 2)
+
+
 def test_label_regression_fills_in_unlabelled_vertices():
     graph = nx.path_graph(5)
     y, trust = [-1.0, np.nan, np.nan, np.nan, 1.0], [1.0, 0.0, 0.0, 0.0, 1.0]
