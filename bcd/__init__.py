@@ -13,6 +13,7 @@ from bcd.estimators.logistic_path import LogisticPath, LogisticRegressionCV, log
 from bcd.estimators.multitask import MultiTaskElasticNet, MultiTaskLasso
 from bcd.estimators.nonnegative import NonNegativeLeastSquares
 from bcd.estimators.poisson import PoissonRegressor
+from bcd.estimators.svc import SVC
 from bcd.estimators.svm import LinearSVC
 from bcd.graph_system import SystemSolution, SystemStatus, solve_graph_system
 from bcd.group_path import group_path
@@ -23,6 +24,7 @@ from bcd.plotting import ConvergenceDisplay, PathDisplay, plot_convergence, plot
 from bcd.result import Result, Status
 
 __all__ = [
+    "SVC",
     "ActiveSetComplexity",
     "ConvergenceDisplay",
     "ElasticNet",

@@ -6,6 +6,7 @@ import numbers
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import check_array, check_X_y, validate_data
 
 FLOATS = [np.float64, np.float32]
@@ -25,8 +26,13 @@ def check_number(name: str, value, low: float, high: float = np.inf, *, above: b
 
 def check_count(name: str, value):
     """Raise unless ``value`` is an integer of at least one."""
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool | np.bool_) or value < 1:
-        raise ValueError(f"{name} must be an integer of at least 1, got {value!r}.")
+    check_whole(name, value, 1)
+
+
+def check_whole(name: str, value, low: int):
+    """Raise unless ``value`` is an integer from ``low``."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool | np.bool_) or value < low:
+        raise ValueError(f"{name} must be an integer of at least {low}, got {value!r}.")
 
 
 def check_flag(name: str, value):
@@ -134,3 +140,22 @@ def read_weights(sample_weight, n_samples: int):
     if total <= 0:
         raise ValueError("sample_weight must have a sum above zero, got zeros only.")
     return weights * (n_samples / total)
+
+
+def read_costs(C: float, class_weight, sample_weight, y):
+    """Return C times each sample's weight and its class's weight, some of them above zero."""
+    cost = np.full(len(y), float(C))
+    if isinstance(sample_weight, numbers.Real):
+        check_number("sample_weight", sample_weight, 0.0, above=True)
+        cost *= float(sample_weight)
+    elif read_weights(sample_weight, len(y)) is not None:  # its scale is not to be changed here
+        cost *= np.asarray(sample_weight, dtype=np.float64)
+    if class_weight is not None:
+        classes = np.unique(y)
+        factors = compute_class_weight(class_weight, classes=classes, y=y)
+        cost *= factors[np.searchsorted(classes, y)]
+    if not (cost > 0.0).any():
+        raise ValueError(
+            "class_weight and sample_weight must leave samples with a weight above zero, got none."
+        )
+    return cost

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import numbers
 import warnings
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
@@ -19,7 +17,7 @@ from bcd.estimators._validation import (
     check_count,
     check_flag,
     check_number,
-    read_weights,
+    read_costs,
 )
 from bcd.svm_linear import LinearSVMProblem, solve_linear_svm
 
@@ -170,8 +168,8 @@ class LinearSVC(ClassifierMixin, BaseEstimator):
         )
         check_classification_targets(y)
         y = column_or_1d(y, warn=True)
-        cost = self._costs(y, sample_weight)
-        factor = self._class_factors(y)
+        cost = read_costs(self.C, None, sample_weight, y)
+        factor = read_costs(1.0, self.class_weight, None, y)
         kept = cost * factor > 0.0
         data = _rows(X, kept).astype(np.float64, copy=False)
         labels, cost, factor = y[kept], cost[kept], factor[kept]
@@ -198,24 +196,6 @@ class LinearSVC(ClassifierMixin, BaseEstimator):
         self.dual_gap_ = float(gaps[0]) if len(gaps) == 1 else gaps
         self.n_iter_ = max(result.n_iter for result in results)
         return self
-
-    def _costs(self, y, sample_weight):
-        """Return C times the weight of each sample."""
-        weights = np.ones(len(y))
-        scaled = read_weights(sample_weight, len(y))
-        if scaled is not None:  # read_weights checks; the sum is not to be changed here
-            weights = np.asarray(sample_weight, dtype=np.float64)
-        elif isinstance(sample_weight, numbers.Real):
-            weights *= float(sample_weight)
-        return self.C * weights
-
-    def _class_factors(self, y):
-        """Return the class weight of each sample."""
-        if self.class_weight is None:
-            return np.ones(len(y))
-        classes = np.unique(y)
-        factors = compute_class_weight(self.class_weight, classes=classes, y=y)
-        return factors[np.searchsorted(classes, y)]
 
     def _solve(self, X, y, cost):
         bias = float(self.intercept_scaling) if self.fit_intercept else 0.0
