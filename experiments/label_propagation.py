@@ -110,8 +110,8 @@ def run(solver: str, Q, q, best: np.ndarray, repeats: int) -> dict[float, tuple[
             for level in LEVELS:
                 if off <= level and 1e3 * seconds < reached.get(level, (np.inf, 0.0))[0]:
                     reached[level] = (1e3 * seconds, megabytes)
-    except EOFError:  # the peer is not installed, or died
-        pass
+    except EOFError:
+        print(f"{solver}: left out, it is not installed or it died")
     process.terminate()
     process.join()
     return reached

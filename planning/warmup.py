@@ -11,7 +11,7 @@ from problems.worlds import DiscWorld, OccupancyGrid
 
 
 def warm_up() -> None:
-    """Run every compiled part of planning once, on worlds of a few metres.
+    """Run the compiled parts of FMTx and Scratch once, on discs and grids of a few metres.
 
     To be called at start-up. In a fresh installation this takes a minute or two; afterwards the
     compiled code lies in numba's cache and is loaded in a few seconds.
