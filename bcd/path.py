@@ -9,13 +9,13 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from bcd.design import Design, make_design, nonzero_columns, project_out
-from bcd.estimators._least_squares import (
-    read_bounds,
+from bcd.estimators._least_squares import read_bounds, solve, weighted_design
+from bcd.estimators._validation import (
+    check_number,
+    read_arrays,
     read_penalty_factor,
-    solve,
-    weighted_design,
+    read_weights,
 )
-from bcd.estimators._validation import check_number, read_arrays, read_weights
 from bcd.least_squares import solve_smooth
 from bcd.working_set import Memory, solve_working_sets
 

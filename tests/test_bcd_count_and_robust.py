@@ -116,7 +116,11 @@ def test_a_known_scale_is_kept():
         (HuberRegressor(epsilon=0.5), [0.0, 1.0, 2.0], "epsilon must be at least 1"),
         (HuberRegressor(scale=0.0), [0.0, 1.0, 2.0], "scale must be above 0"),
         (HuberRegressor(), [0.0, np.nan, 2.0], "y contains NaN"),
-        (HuberRegressor(penalty_factor=[-1.0]), [0.0, 1.0, 2.0], "penalty_factor must not be"),
+        (
+            HuberRegressor(penalty_factor=[-1.0]),
+            [0.0, 1.0, 2.0],
+            "penalty_factor must be finite and not",
+        ),
     ],
 )
 def test_bad_input_is_refused_by_name(estimator, y, message):

@@ -178,7 +178,11 @@ def test_penalty_names_of_older_scikit_learn_warn_and_work():
         ({"penalty": "l3"}, ValueError, "penalty must be one of .*got 'l3'"),
         ({"class_weight": "even"}, ValueError, "class_weight must be .*'even'"),
         ({"fit_intercept": "yes"}, TypeError, "fit_intercept must be True or False"),
-        ({"penalty_factor": [1.0, -1.0]}, ValueError, "penalty_factor must not be negative"),
+        (
+            {"penalty_factor": [1.0, -1.0]},
+            ValueError,
+            "penalty_factor must be finite and not negative",
+        ),
         ({"penalty_factor": [1.0]}, ValueError, r"penalty_factor.shape must be \(2,\)"),
     ],
 )

@@ -1,39 +1,16 @@
-"""What the least-squares estimators share: penalties as given, designs, one solve, one warning."""
+"""What the least-squares estimators share: bounds, designs, one solve."""
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
 
 from bcd.design import Design, make_design, project_out
+from bcd.estimators._base import warn_unless_solved
 from bcd.least_squares import solve_smooth
 from bcd.progress import ProgressBar
 from bcd.result import Result
 from bcd.working_set import Memory, solve_working_sets
-
-
-def read_penalty_factor(penalty_factor, n_features: int) -> NDArray | None:
-    """Return the features' own multiples of the penalty, or None where all are one."""
-    if penalty_factor is None:
-        return None
-    factor = np.asarray(penalty_factor, dtype=np.float64)
-    if factor.shape != (n_features,):
-        raise ValueError(
-            f"penalty_factor.shape must be ({n_features},), one factor a feature, got "
-            f"{factor.shape}."
-        )
-    bad = np.flatnonzero(~((factor >= 0.0) & np.isfinite(factor)))
-    if len(bad):
-        raise ValueError(
-            f"penalty_factor must be finite and not negative, got {factor[bad[0]]} at feature "
-            f"{bad[0]}."
-        )
-    if not factor.any():
-        raise ValueError("penalty_factor must have an entry above zero, got zeros only.")
-    return factor
 
 
 def read_bounds(bounds, n_features: int, positive: bool):
@@ -126,11 +103,5 @@ def solve(
         )
         if bar is not None:
             bar.close()
-    if not result.success:
-        warnings.warn(
-            f"not converged: duality gap {result.gap / n_samples:.3e}, "
-            f"tolerance {absolute_tol / n_samples:.3e}; {result.status.value}.",
-            ConvergenceWarning,
-            stacklevel=4,
-        )
+    warn_unless_solved(result, absolute_tol, n_samples)
     return result

@@ -58,18 +58,19 @@ def read_data(estimator, X, y):
         if hasattr(estimator, "feature_names_in_"):
             del estimator.feature_names_in_
         return X, y
+    X, y = read_samples(estimator, X, y, multi_output=True, y_numeric=True)
+    return X, np.asarray(y, dtype=np.float64)
+
+
+def read_samples(estimator, X, y, **checks):
+    """Read X (dense, or compressed by columns, float32 or float64) and y as ``validate_data`` does.
+
+    X is copied only where ``read_data`` copies it.
+    """
     try:
         X, y = validate_data(
-            estimator,
-            X,
-            y,
-            accept_sparse="csc",
-            dtype=FLOATS,
-            accept_large_sparse=True,
-            multi_output=True,
-            y_numeric=True,
+            estimator, X, y, accept_sparse="csc", dtype=FLOATS, accept_large_sparse=True, **checks
         )
-        y = np.asarray(y, dtype=np.float64)
     except ValueError as error:
         where = _first_not_finite(X)
         if where and "Input X contains" in str(error):
@@ -126,6 +127,16 @@ def read_weights(sample_weight, n_samples: int):
     """Return sample weights scaled to the sum ``n_samples``, or None where all are alike."""
     if sample_weight is None or isinstance(sample_weight, numbers.Number):
         return None
+    weights = read_sample_weight(sample_weight, n_samples)
+    return weights * (n_samples / weights.sum())
+
+
+def read_sample_weight(sample_weight, n_samples: int):
+    """Return one weight a sample, as they are; ones where none were given."""
+    if sample_weight is None:
+        return np.ones(n_samples)
+    if isinstance(sample_weight, numbers.Number):
+        sample_weight = np.full(n_samples, sample_weight, dtype=np.float64)
     weights = check_array(
         sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
     )
@@ -136,10 +147,36 @@ def read_weights(sample_weight, n_samples: int):
     if (weights < 0).any():
         i = np.flatnonzero(weights < 0)[0]
         raise ValueError(f"sample_weight must not be negative, got {weights[i]} at sample {i}.")
-    total = weights.sum()
-    if total <= 0:
+    if weights.sum() <= 0:
         raise ValueError("sample_weight must have a sum above zero, got zeros only.")
-    return weights * (n_samples / total)
+    return weights
+
+
+def read_penalty_factor(penalty_factor, n_features: int):
+    """Return the features' own multiples of the penalty, or None where all are one."""
+    if penalty_factor is None:
+        return None
+    factor = np.asarray(penalty_factor, dtype=np.float64)
+    if factor.shape != (n_features,):
+        raise ValueError(
+            f"penalty_factor.shape must be ({n_features},), one factor a feature, got "
+            f"{factor.shape}."
+        )
+    bad = np.flatnonzero(~((factor >= 0.0) & np.isfinite(factor)))
+    if len(bad):
+        raise ValueError(
+            f"penalty_factor must be finite and not negative, got {factor[bad[0]]} at feature "
+            f"{bad[0]}."
+        )
+    if not factor.any():
+        raise ValueError("penalty_factor must have an entry above zero, got zeros only.")
+    return factor
+
+
+def penalty_factors(penalty_factor, n_features: int):
+    """Return one multiple of the penalty a feature; ones where none were given."""
+    factor = read_penalty_factor(penalty_factor, n_features)
+    return np.ones(n_features) if factor is None else factor
 
 
 def read_costs(C: float, class_weight, sample_weight, y):

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import column_or_1d
 
 from bcd.design import Design, make_design, project_out
-from bcd.estimators._validation import (
-    FLOATS,
-    check_count,
-    check_flag,
-    check_number,
-    read_data,
-    read_weights,
-)
-from bcd.estimators.lasso import _scaled_rows
+from bcd.estimators._base import LinearRegressor, check_settings, warn_unless_solved
+from bcd.estimators._validation import read_data, read_weights
 from bcd.group_loop import run_group_loop
 from bcd.group_squares import SquaredGroups
 from bcd.group_structure import read_group_weights, read_groups
@@ -37,18 +26,16 @@ def weighted_design(X, weights, fit_intercept: bool):
     return make_design(X if root is None else _scaled_rows(X, root), u), root
 
 
-def warn_unless_solved(result: Result, tol: float, n_samples: int) -> None:
-    """Warn with the gap reached and the tolerance, both in units of the mean loss."""
-    if not result.success:
-        warnings.warn(
-            f"not converged: duality gap {result.gap / n_samples:.3e}, "
-            f"tolerance {tol / n_samples:.3e}; {result.status.value}.",
-            ConvergenceWarning,
-            stacklevel=3,
-        )
+def _scaled_rows(X, root):
+    """Multiply the rows; a copy, for solvers that cannot weigh them on the way."""
+    if sp.issparse(X):
+        scaled = sp.csc_array(X, copy=True)
+        scaled.data *= root[scaled.indices].astype(X.dtype)
+        return scaled
+    return np.asfortranarray(X * root[:, None].astype(X.dtype))
 
 
-class SparseGroupLasso(RegressorMixin, BaseEstimator):
+class SparseGroupLasso(LinearRegressor):
     """Least squares with a group penalty and an l1 penalty, certified by a duality gap.
 
     Minimises, scaled as scikit-learn's Lasso is::
@@ -133,19 +120,6 @@ class SparseGroupLasso(RegressorMixin, BaseEstimator):
         self.warm_start = warm_start
         self.positive = positive
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
-    def _check_parameters(self):
-        check_number("alpha", self.alpha, 0.0)
-        check_number("l1_ratio", self.l1_ratio, 0.0, 1.0)
-        check_number("tol", self.tol, 0.0)
-        check_count("max_iter", self.max_iter)
-        for name in ("fit_intercept", "warm_start", "positive"):
-            check_flag(name, getattr(self, name))
-
     def fit(self, X, y, sample_weight=None):
         """Fit the model.
 
@@ -173,7 +147,7 @@ class SparseGroupLasso(RegressorMixin, BaseEstimator):
         ConvergenceWarning
             If ``max_iter`` ran out, or rounding errors forbid the gap asked for.
         """
-        self._check_parameters()
+        check_settings(self)
         X, y = read_data(self, X, y)
         y = column_or_1d(y, warn=True)
         weights = read_weights(sample_weight, X.shape[0])
@@ -209,27 +183,6 @@ class SparseGroupLasso(RegressorMixin, BaseEstimator):
             result = run_group_loop(problem, tol=tol, max_iter=self.max_iter)
         warn_unless_solved(result, tol, n_samples)
         return result
-
-    @property
-    def sparse_coef_(self):
-        """``coef_`` as a sparse matrix."""
-        check_is_fitted(self)
-        return sp.csr_matrix(self.coef_)
-
-    def predict(self, X):
-        """Return ``X @ coef_ + intercept_``.
-
-        Parameters
-        ----------
-        X : {ndarray, sparse array} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-        """
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse=["csr", "csc", "coo"], dtype=FLOATS, reset=False)
-        return X @ self.coef_ + self.intercept_
 
 
 class GroupLasso(SparseGroupLasso):

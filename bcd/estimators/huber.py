@@ -5,26 +5,24 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from bcd.design import make_design
-from bcd.estimators._glm import (
-    fit_scores,
-    last_solution,
-    read_penalty_factor,
+from bcd.estimators._base import LinearRegressor, check_settings
+from bcd.estimators._glm import fit_scores, last_solution
+from bcd.estimators._validation import (
+    check_number,
+    penalty_factors,
     read_sample_weight,
     read_samples,
 )
-from bcd.estimators._validation import FLOATS, check_count, check_flag, check_number
 from problems.losses import HUBER
 
 SCALE_STEPS = 100
 FINER = 1e-5  # of tol, within the turns: their errors pile up
 
 
-class HuberRegressor(RegressorMixin, BaseEstimator):
+class HuberRegressor(LinearRegressor):
     """Linear regression that outliers cannot pull far, its scale estimated along.
 
     Minimises, as scikit-learn does, over the coefficients and the scale sigma > 0::
@@ -110,11 +108,6 @@ class HuberRegressor(RegressorMixin, BaseEstimator):
         self.scale = scale
         self.penalty_factor = penalty_factor
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
     def fit(self, X, y, sample_weight=None):
         """Fit the model.
 
@@ -136,18 +129,13 @@ class HuberRegressor(RegressorMixin, BaseEstimator):
             lengths that do not match.
         """
         check_number("epsilon", self.epsilon, 1.0)
-        check_number("alpha", self.alpha, 0.0)
-        check_number("l1_ratio", self.l1_ratio, 0.0, 1.0)
-        check_number("tol", self.tol, 0.0)
-        check_count("max_iter", self.max_iter)
-        check_flag("fit_intercept", self.fit_intercept)
-        check_flag("warm_start", self.warm_start)
+        check_settings(self)
         if self.scale is not None:
             check_number("scale", self.scale, 0.0, above=True)
         X, y = read_samples(self, X, y, y_numeric=True)
         y = y.astype(np.float64)
         weights = read_sample_weight(sample_weight, X.shape[0])
-        factor = self.alpha * read_penalty_factor(self.penalty_factor, X.shape[1])
+        factor = self.alpha * penalty_factors(self.penalty_factor, X.shape[1])
         design = make_design(X, np.ones(len(y)) if self.fit_intercept else np.empty(0))
         start = last_solution(self, X.shape[1])
         if start is None:
@@ -202,12 +190,6 @@ class HuberRegressor(RegressorMixin, BaseEstimator):
         self.dual_gap_ = 2.0 * result.gap / scale
         self.n_iter_ = n_iter
         return self
-
-    def predict(self, X):
-        """Return ``X @ coef_ + intercept_``."""
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse=["csr", "csc", "coo"], dtype=FLOATS, reset=False)
-        return X @ self.coef_ + self.intercept_
 
 
 def best_scale(residual, weights, epsilon: float) -> float:

@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.sparse as sp
-from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.base import MultiOutputMixin
 
-from bcd.estimators._least_squares import (
-    read_bounds,
-    read_penalty_factor,
-    solve,
-    weighted_design,
-)
-from bcd.estimators._validation import (
-    FLOATS,
-    check_choice,
-    check_count,
-    check_flag,
-    check_number,
-    read_data,
-    read_weights,
-)
-
-SELECTIONS = ("gs-q", "cyclic", "random")
+from bcd.estimators._base import LinearRegressor, check_settings
+from bcd.estimators._least_squares import read_bounds, solve, weighted_design
+from bcd.estimators._validation import read_data, read_penalty_factor, read_weights
 
 
-class ElasticNet(MultiOutputMixin, RegressorMixin, BaseEstimator):
+class ElasticNet(MultiOutputMixin, LinearRegressor):
     """Least squares with l1 and squared l2 penalties, certified by a duality gap.
 
     Minimises, as scikit-learn does::
@@ -139,25 +123,6 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.verbose = verbose
         self.callback = callback
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
-    def _check_parameters(self):
-        check_number("alpha", self.alpha, 0.0)
-        check_number("l1_ratio", self.l1_ratio, 0.0, 1.0)
-        self._check_common()
-
-    def _check_common(self):
-        check_number("tol", self.tol, 0.0)
-        check_count("max_iter", self.max_iter)
-        for name in ("fit_intercept", "copy_X", "warm_start", "positive"):
-            check_flag(name, getattr(self, name))
-        check_choice("selection", self.selection, SELECTIONS)
-        if self.callback is not None and not callable(self.callback):
-            raise TypeError(f"callback must be callable or None, got {self.callback!r}.")
-
     def fit(self, X, y, sample_weight=None):
         """Fit the model.
 
@@ -186,7 +151,7 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, BaseEstimator):
         ConvergenceWarning
             If ``max_iter`` ran out, or rounding errors forbid the gap asked for.
         """
-        self._check_parameters()
+        check_settings(self)
         X, y = read_data(self, X, y)
         weights = read_weights(sample_weight, X.shape[0])
         start = getattr(self, "coef_", None) if self.warm_start else None
@@ -229,27 +194,6 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, BaseEstimator):
         steps = [outcome.n_iter for outcome in outcomes]
         self.n_iter_ = steps if many else steps[0]
         return self
-
-    @property
-    def sparse_coef_(self):
-        """``coef_`` as a sparse matrix."""
-        check_is_fitted(self)
-        return sp.csr_matrix(self.coef_)
-
-    def predict(self, X):
-        """Return ``X @ coef_ + intercept_``.
-
-        Parameters
-        ----------
-        X : {ndarray, sparse array} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_targets)
-        """
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse=["csr", "csc", "coo"], dtype=FLOATS, reset=False)
-        return X @ self.coef_.T + self.intercept_
 
 
 class Lasso(ElasticNet):
@@ -308,12 +252,3 @@ class Lasso(ElasticNet):
             verbose=verbose,
             callback=callback,
         )
-
-
-def _scaled_rows(X, root):
-    """Multiply the rows; a copy, for solvers that cannot weigh them on the way."""
-    if sp.issparse(X):
-        scaled = sp.csc_array(X, copy=True)
-        scaled.data *= root[scaled.indices].astype(X.dtype)
-        return scaled
-    return np.asfortranarray(X * root[:, None].astype(X.dtype))

@@ -14,13 +14,14 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import column_or_1d
 
 from bcd._design_kernels import combine_columns, combine_sparse
-from bcd.estimators._least_squares import (
-    read_bounds,
+from bcd.estimators._base import check_settings
+from bcd.estimators._least_squares import read_bounds, solve, weighted_design
+from bcd.estimators._validation import (
+    check_number,
+    read_data,
     read_penalty_factor,
-    solve,
-    weighted_design,
+    read_weights,
 )
-from bcd.estimators._validation import check_number, read_data, read_weights
 from bcd.estimators.lasso import ElasticNet
 from bcd.path import follow_alphas, geometric_alphas, largest_alpha, read_alphas
 
@@ -134,12 +135,6 @@ class ElasticNetCV(ElasticNet):
         tags.target_tags.multi_output = False
         return tags
 
-    def _check_parameters(self):
-        for ratio in np.atleast_1d(self.l1_ratio):
-            check_number("l1_ratio", float(ratio), 0.0, 1.0)
-        check_number("eps", self.eps, 0.0, 1.0, above=True)
-        self._check_common()
-
     def fit(self, X, y, sample_weight=None, **params):
         """Choose the penalty by cross-validation, then fit on all of X.
 
@@ -162,7 +157,10 @@ class ElasticNetCV(ElasticNet):
         ValueError
             As :meth:`bcd.ElasticNet.fit`, or if y has several columns.
         """
-        self._check_parameters()
+        for ratio in np.atleast_1d(self.l1_ratio):
+            check_number("l1_ratio", float(ratio), 0.0, 1.0)
+        check_number("eps", self.eps, 0.0, 1.0, above=True)
+        check_settings(self, "l1_ratio")
         X, y = read_data(self, X, y)
         if y.ndim == 2 and y.shape[1] > 1:
             raise ValueError(

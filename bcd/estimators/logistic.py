@@ -6,72 +6,25 @@ import numbers
 import warnings
 
 import numpy as np
-from scipy.special import expit, softmax
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from bcd.design import make_design
-from bcd.estimators._glm import (
-    fit_scores,
-    last_solution,
-    read_penalty_factor,
+from bcd.estimators._base import LogisticClassifier, check_settings, warn_unless_solved
+from bcd.estimators._glm import fit_scores, last_solution
+from bcd.estimators._validation import (
+    check_number,
+    penalty_factors,
     read_sample_weight,
     read_samples,
-    warn_unless_solved,
 )
-from bcd.estimators._validation import FLOATS, check_count, check_flag, check_number
 from bcd.softmax import SoftmaxScores, solve_softmax
 from problems.losses import LOGISTIC
 
 PENALTIES = {"l1": 1.0, "l2": 0.0, "elasticnet": None, None: None}
 
 
-class LinearClassifier(ClassifierMixin, BaseEstimator):
-    """What classifiers with ``coef_``, ``intercept_`` and ``classes_`` answer."""
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
-    def decision_function(self, X):
-        """Return the scores: log odds of the second class, or one score a class.
-
-        Parameters
-        ----------
-        X : {ndarray, sparse array} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-        """
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse=["csr", "csc", "coo"], dtype=FLOATS, reset=False)
-        scores = X @ self.coef_.T + self.intercept_
-        return scores[:, 0] if scores.shape[1] == 1 else scores
-
-    def predict(self, X):
-        """Return the most likely class of each sample."""
-        scores = self.decision_function(X)
-        if scores.ndim == 1:
-            return self.classes_[(scores > 0).astype(np.int64)]
-        return self.classes_[scores.argmax(axis=1)]
-
-    def predict_proba(self, X):
-        """Return the probabilities of the classes, of shape (n_samples, n_classes)."""
-        scores = self.decision_function(X)
-        if scores.ndim == 1:
-            return np.column_stack([expit(-scores), expit(scores)])
-        return softmax(scores, axis=1)
-
-    def predict_log_proba(self, X):
-        """Return the logarithms of the probabilities."""
-        return np.log(self.predict_proba(X))
-
-
-class LogisticRegression(LinearClassifier):
+class LogisticRegression(LogisticClassifier):
     """Logistic regression with l1, l2 or elastic net penalty, certified by a duality gap.
 
     Minimises, as scikit-learn does::
@@ -212,10 +165,7 @@ class LogisticRegression(LinearClassifier):
             without a penalty).
         """
         strength, l1_ratio = self._read_penalty()
-        check_number("tol", self.tol, 0.0)
-        check_count("max_iter", self.max_iter)
-        for name in ("fit_intercept", "warm_start", "dual"):
-            check_flag(name, getattr(self, name))
+        check_settings(self)
         X, y = read_samples(self, X, y)
         check_classification_targets(y)
         classes, label = np.unique(y, return_inverse=True)
@@ -226,7 +176,7 @@ class LogisticRegression(LinearClassifier):
             )
         weights = read_sample_weight(sample_weight, X.shape[0])
         weights = weights * read_class_weight(self.class_weight, classes, y, sample_weight)[label]
-        factor = read_penalty_factor(self.penalty_factor, X.shape[1])
+        factor = penalty_factors(self.penalty_factor, X.shape[1])
         coef, intercept, result = fit_classes(
             X,
             label,
@@ -307,7 +257,6 @@ def fit_classes(
     start=None,
     verbose=False,
     design=None,
-    stacklevel: int = 4,
 ):
     """Fit two classes by their margin, more by the multinomial model.
 
@@ -345,6 +294,7 @@ def fit_classes(
             start=first,
             verbose=verbose,
             design=design,
+            stacklevel=4,
         )
         return result.x[None, :], np.array([result.extra["intercept"]]), result
     scores = SoftmaxScores(label.astype(np.int64), n_classes, weights)
@@ -365,5 +315,5 @@ def fit_classes(
         tol=tol * at_zero,
         max_iter=max_iter,
     )
-    warn_unless_solved(result, tol * at_zero, stacklevel)
+    warn_unless_solved(result, tol * at_zero)
     return np.ascontiguousarray(result.x.T), result.extra["intercept"], result

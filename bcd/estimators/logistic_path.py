@@ -14,10 +14,16 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from bcd.design import make_design
-from bcd.estimators._glm import read_penalty_factor, read_sample_weight, read_samples
-from bcd.estimators._validation import check_count, check_flag, check_number
+from bcd.estimators._base import LogisticClassifier, check_settings
+from bcd.estimators._validation import (
+    check_count,
+    check_flag,
+    check_number,
+    penalty_factors,
+    read_sample_weight,
+    read_samples,
+)
 from bcd.estimators.logistic import (
-    LinearClassifier,
     LogisticRegression,
     fit_classes,
     read_class_weight,
@@ -95,7 +101,7 @@ def logistic_path(
     classes, label = read_labels(y)
     weights = read_sample_weight(sample_weight, X.shape[0])
     weights = weights * read_class_weight(class_weight, classes, y, sample_weight)[label]
-    factor = read_penalty_factor(penalty_factor, X.shape[1])
+    factor = penalty_factors(penalty_factor, X.shape[1])
     design = make_design(X, np.ones(X.shape[0]) if fit_intercept else np.empty(0))
     return follow_path(
         X, label, len(classes), weights, read_Cs(Cs), l1_ratio, factor, design, tol, max_iter
@@ -155,7 +161,7 @@ def follow_path(
     )
 
 
-class LogisticRegressionCV(LinearClassifier):
+class LogisticRegressionCV(LogisticClassifier):
     """Logistic regression whose C and l1_ratio are chosen by cross-validation.
 
     All folds share one X: the samples of a fold are left out by a weight of zero. Paths run from
@@ -257,10 +263,7 @@ class LogisticRegressionCV(LinearClassifier):
         ValueError
             As :class:`LogisticRegression` does, and if a fold lacks a class in its training part.
         """
-        check_number("tol", self.tol, 0.0)
-        check_count("max_iter", self.max_iter)
-        check_flag("fit_intercept", self.fit_intercept)
-        check_flag("refit", self.refit)
+        check_settings(self)
         ratios = np.atleast_1d(np.asarray(self.l1_ratios, dtype=np.float64))
         for ratio in ratios:
             check_number("l1_ratios", ratio, 0.0, 1.0)
@@ -268,7 +271,7 @@ class LogisticRegressionCV(LinearClassifier):
         X, y = read_samples(self, X, y)
         classes, label = read_labels(y)
         weights = read_sample_weight(sample_weight, X.shape[0])
-        factor = read_penalty_factor(self.penalty_factor, X.shape[1])
+        factor = penalty_factors(self.penalty_factor, X.shape[1])
         folds = list(check_cv(self.cv, y, classifier=True).split(X, y))
         design = make_design(X, np.ones(X.shape[0]) if self.fit_intercept else np.empty(0))
 

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.sparse as sp
-from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.base import MultiOutputMixin
 
 from bcd.design import Design
-from bcd.estimators._validation import (
-    FLOATS,
-    check_choice,
-    check_count,
-    check_flag,
-    check_number,
-    read_data,
-    read_weights,
-)
-from bcd.estimators.group import warn_unless_solved, weighted_design
-from bcd.estimators.lasso import SELECTIONS
+from bcd.estimators._base import LinearRegressor, check_settings, warn_unless_solved
+from bcd.estimators._validation import read_data, read_weights
+from bcd.estimators.group import weighted_design
 from bcd.group_loop import run_group_loop
 from bcd.least_squares import solve_smooth
 from bcd.multitask import MultiTaskRows
 
 
-class MultiTaskElasticNet(MultiOutputMixin, RegressorMixin, BaseEstimator):
+class MultiTaskElasticNet(MultiOutputMixin, LinearRegressor):
     """Least squares for many targets at once, with an l1/l2 row penalty and a squared l2 penalty.
 
     Minimises, as scikit-learn does::
@@ -110,18 +100,8 @@ class MultiTaskElasticNet(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
         tags.target_tags.single_output = False
         return tags
-
-    def _check_parameters(self):
-        check_number("alpha", self.alpha, 0.0)
-        check_number("l1_ratio", self.l1_ratio, 0.0, 1.0)
-        check_number("tol", self.tol, 0.0)
-        check_count("max_iter", self.max_iter)
-        for name in ("fit_intercept", "copy_X", "warm_start"):
-            check_flag(name, getattr(self, name))
-        check_choice("selection", self.selection, SELECTIONS)
 
     def fit(self, X, y, sample_weight=None):
         """Fit the model.
@@ -150,7 +130,7 @@ class MultiTaskElasticNet(MultiOutputMixin, RegressorMixin, BaseEstimator):
         ConvergenceWarning
             If ``max_iter`` ran out, or rounding errors forbid the gap asked for.
         """
-        self._check_parameters()
+        check_settings(self)
         X, y = read_data(self, X, y)
         if y.ndim == 1:
             raise ValueError(
@@ -192,27 +172,6 @@ class MultiTaskElasticNet(MultiOutputMixin, RegressorMixin, BaseEstimator):
         result = run_group_loop(problem, tol=tol, max_iter=self.max_iter)
         warn_unless_solved(result, tol, n_samples)
         return result.x, result.gap, result.n_iter
-
-    @property
-    def sparse_coef_(self):
-        """``coef_`` as a sparse matrix."""
-        check_is_fitted(self)
-        return sp.csr_matrix(self.coef_)
-
-    def predict(self, X):
-        """Return ``X @ coef_.T + intercept_``.
-
-        Parameters
-        ----------
-        X : {ndarray, sparse array} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_targets)
-        """
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse=["csr", "csc", "coo"], dtype=FLOATS, reset=False)
-        return X @ self.coef_.T + self.intercept_
 
 
 class MultiTaskLasso(MultiTaskElasticNet):

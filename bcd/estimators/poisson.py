@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
 
-from bcd.estimators._glm import (
-    fit_scores,
-    last_solution,
-    read_penalty_factor,
-    read_sample_weight,
-    read_samples,
-)
-from bcd.estimators._validation import FLOATS, check_count, check_flag, check_number
+from bcd.estimators._base import LinearRegressor, check_settings
+from bcd.estimators._glm import fit_scores, last_solution
+from bcd.estimators._validation import penalty_factors, read_sample_weight, read_samples
 from problems.losses import POISSON
 
 
-class PoissonRegressor(RegressorMixin, BaseEstimator):
+class PoissonRegressor(LinearRegressor):
     """Poisson regression with a logarithmic link, certified by a duality gap.
 
     Minimises, with ``s`` the sample weights divided by their sum::
@@ -91,7 +84,6 @@ class PoissonRegressor(RegressorMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
         tags.target_tags.positive_only = True
         return tags
 
@@ -116,12 +108,7 @@ class PoissonRegressor(RegressorMixin, BaseEstimator):
             If a parameter is out of its range, y is negative somewhere or zero everywhere, or X, y
             or the weights are empty, not finite or of lengths that do not match.
         """
-        check_number("alpha", self.alpha, 0.0)
-        check_number("l1_ratio", self.l1_ratio, 0.0, 1.0)
-        check_number("tol", self.tol, 0.0)
-        check_count("max_iter", self.max_iter)
-        check_flag("fit_intercept", self.fit_intercept)
-        check_flag("warm_start", self.warm_start)
+        check_settings(self)
         X, y = read_samples(self, X, y, y_numeric=True)
         y = y.astype(np.float64)
         if (y < 0.0).any():
@@ -131,7 +118,7 @@ class PoissonRegressor(RegressorMixin, BaseEstimator):
         if not (y @ weights > 0.0):
             raise ValueError("y must hold a count above zero, got zeros only (weights regarded).")
         weights = weights / weights.sum()
-        factor = read_penalty_factor(self.penalty_factor, X.shape[1])
+        factor = penalty_factors(self.penalty_factor, X.shape[1])
         result, _ = fit_scores(
             X,
             y,
@@ -153,9 +140,7 @@ class PoissonRegressor(RegressorMixin, BaseEstimator):
 
     def predict(self, X):
         """Return the expected counts ``exp(X @ coef_ + intercept_)``."""
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse=["csr", "csc", "coo"], dtype=FLOATS, reset=False)
-        return np.exp(X @ self.coef_ + self.intercept_)
+        return np.exp(self._scores(X))
 
     def score(self, X, y, sample_weight=None):
         """Return D^2, the share of the deviance that the model explains, as scikit-learn does."""

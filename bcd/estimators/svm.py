@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import column_or_1d, validate_data
 
-from bcd.estimators._validation import (
-    FLOATS,
-    check_choice,
-    check_count,
-    check_flag,
-    check_number,
-    read_costs,
-)
+from bcd.estimators._base import LinearClassifier, check_settings, warn_unless_solved
+from bcd.estimators._validation import FLOATS, check_choice, check_number, read_costs
 from bcd.svm_linear import LinearSVMProblem, solve_linear_svm
 
 LOSSES = ("hinge", "squared_hinge")
 
 
-class LinearSVC(ClassifierMixin, BaseEstimator):
+class LinearSVC(LinearClassifier):
     """Linear support vector classification, certified by a duality gap.
 
     Minimises, as scikit-learn does::
@@ -119,20 +109,13 @@ class LinearSVC(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
         self.max_iter = max_iter
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
     def _check_parameters(self):
         check_choice("penalty", self.penalty, ("l2",))
         check_choice("loss", self.loss, LOSSES)
         check_choice("multi_class", self.multi_class, ("ovr",))
         check_number("C", self.C, 0.0, above=True)
         check_number("intercept_scaling", self.intercept_scaling, 0.0, above=True)
-        check_number("tol", self.tol, 0.0)
-        check_count("max_iter", self.max_iter)
-        check_flag("fit_intercept", self.fit_intercept)
+        check_settings(self, "dual")  # which may be "auto", and is without effect
 
     def fit(self, X, y, sample_weight=None):
         """Fit the model.
@@ -202,46 +185,8 @@ class LinearSVC(ClassifierMixin, BaseEstimator):
         problem = LinearSVMProblem(X, y, cost, bias, self.loss == "squared_hinge")
         tol = self.tol * float(cost.sum())
         result = solve_linear_svm(problem, tol=tol, max_iter=self.max_iter)
-        if not result.status.solved:
-            warnings.warn(
-                f"not converged: duality gap {result.gap:.3e}, tolerance {tol:.3e}; "
-                f"{result.status.value}.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
+        warn_unless_solved(result, tol)
         return result
-
-    def decision_function(self, X):
-        """Return ``X @ coef_.T + intercept_``, of shape (n_samples,) for two classes.
-
-        Parameters
-        ----------
-        X : {ndarray, sparse array} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-        """
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse=["csr", "csc", "coo"], dtype=FLOATS, reset=False)
-        scores = X @ self.coef_.T + self.intercept_
-        return scores[:, 0] if scores.shape[1] == 1 else scores
-
-    def predict(self, X):
-        """Return the class with the largest decision value for each sample.
-
-        Parameters
-        ----------
-        X : {ndarray, sparse array} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-        """
-        scores = self.decision_function(X)
-        if scores.ndim == 1:
-            return self.classes_[(scores > 0).astype(np.intp)]
-        return self.classes_[scores.argmax(axis=1)]
 
 
 def _rows(X, kept):
