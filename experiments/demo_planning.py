@@ -103,10 +103,11 @@ def advance(path: RobotPath, step: float) -> np.ndarray:
     return np.array([np.interp(step, along, axis) for axis in path.waypoints.T])
 
 
-def warm_up(grid: OccupancyGrid) -> None:
+def warm_up() -> None:
     """Compile what the drive needs on a scrap of a grid, so that no tick pays for it."""
-    scrap = OccupancyGrid.from_array(np.zeros((20, 20), np.int8), grid.resolution)
+    scrap = OccupancyGrid.from_array(np.zeros((20, 20), np.int8), 0.05)
     center = scrap.bounds.mean(axis=1)
+    scrap.is_motion_free([center], [0.9 * center])
     roadmap = Roadmap.sample(scrap, 50, 0)
     for planner in (FMTx(scrap, roadmap), Scratch(scrap, roadmap)):
         planner.set_goal(center)
@@ -241,7 +242,7 @@ def run(
         start, goal = np.array(plan.start), np.array(plan.goal)
     else:
         start, goal = far_apart(grid, roadmap)
-    warm_up(grid)
+    warm_up()
     whole = FMTx(grid, roadmap, focus=False)
     whole.set_goal(goal)
     picture = output / "tree.png"

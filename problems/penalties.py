@@ -85,6 +85,8 @@ def prox_group(v, step, l1, weight, out):
 
 
 def _not_negative(name: str, value: float) -> float:
+    if isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} must be a number, got the truth value {value}.")
     if not (np.isreal(value) and np.isfinite(value) and value >= 0.0):
         raise ValueError(f"{name} must be a finite number, at least 0, got {value}.")
     return float(value)

@@ -86,6 +86,8 @@ def test_penalties_have_their_values():
 def test_bad_weights_and_bounds_are_refused():
     with pytest.raises(ValueError, match="alpha must be a finite number, at least 0, got -1"):
         L1(-1)
+    with pytest.raises(ValueError, match="alpha must be a number, got the truth value True"):
+        L1(True)
     with pytest.raises(ValueError, match="alpha must be a finite number, at least 0, got nan"):
         NonNegative(np.nan)
     with pytest.raises(ValueError, match="l1_ratio must be between 0 and 1, got 2"):
