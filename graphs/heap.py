@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs._jit import kernel
+from graphs._jit import inner_kernel, lean_kernel
 
 ARITY = 4
 ABSENT = -1
@@ -52,7 +52,7 @@ def make_heap(n: int) -> IndexedHeap:
     )
 
 
-@kernel
+@inner_kernel
 def _sift_up(heap, place):
     v = heap.order[place]
     key = heap.key[v]
@@ -68,7 +68,7 @@ def _sift_up(heap, place):
     heap.position[v] = place
 
 
-@kernel
+@inner_kernel
 def _sift_down(heap, place):
     n = heap.size[0]
     v = heap.order[place]
@@ -93,7 +93,7 @@ def _sift_down(heap, place):
     heap.position[v] = place
 
 
-@kernel
+@lean_kernel
 def heap_push(heap, v, key):
     """Queue a vertex that is not queued."""
     place = heap.size[0]
@@ -103,7 +103,7 @@ def heap_push(heap, v, key):
     _sift_up(heap, place)
 
 
-@kernel
+@lean_kernel
 def heap_update(heap, v, key):
     """Give a queued vertex a new key, smaller or larger."""
     smaller = key < heap.key[v]
@@ -114,7 +114,7 @@ def heap_update(heap, v, key):
         _sift_down(heap, heap.position[v])
 
 
-@kernel
+@lean_kernel
 def heap_push_or_update(heap, v, key):
     """Queue a vertex, or give it a new key when it is queued."""
     if heap.position[v] >= 0:
@@ -123,7 +123,7 @@ def heap_push_or_update(heap, v, key):
         heap_push(heap, v, key)
 
 
-@kernel
+@lean_kernel
 def heap_remove(heap, v):
     """Take a queued vertex out, from wherever it stands; nothing happens when it is not queued."""
     place = heap.position[v]
@@ -142,7 +142,7 @@ def heap_remove(heap, v):
     _sift_down(heap, heap.position[u])
 
 
-@kernel
+@lean_kernel
 def heap_peek(heap):
     """Return a queued vertex with the smallest key, or -1 when the heap is empty."""
     if heap.size[0] == 0:
@@ -150,7 +150,7 @@ def heap_peek(heap):
     return heap.order[0]
 
 
-@kernel
+@lean_kernel
 def heap_pop(heap):
     """Take out and return a queued vertex with the smallest key, or -1 when the heap is empty."""
     if heap.size[0] == 0:
@@ -167,7 +167,7 @@ def heap_pop(heap):
     return v
 
 
-@kernel
+@lean_kernel
 def heap_rebuild(heap):
     """Restore the order in O(size) after keys of queued vertices were changed in place."""
     n = heap.size[0]
@@ -177,7 +177,7 @@ def heap_rebuild(heap):
         _sift_down(heap, place)
 
 
-@kernel
+@lean_kernel
 def heap_clear(heap):
     """Take all vertices out, in O(size)."""
     for place in range(heap.size[0]):

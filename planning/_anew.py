@@ -81,6 +81,7 @@ class PlanAnew(Planner):
             self._goal_of,
             self._linked,
             self._n_linked,
+            np.empty_like(self._linked),
             np.empty(len(self._linked)),
         )
         expanded, checks = self._search()

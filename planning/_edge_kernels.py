@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs._jit import kernel
+from graphs._jit import inner_kernel, lean_kernel
 from planning._roads import Roads, collect_in_box
 from problems.worlds._disc_kernels import disc_hits_segment
 from problems.worlds.kernels import motion_is_free
@@ -33,12 +33,15 @@ class Edges(NamedTuple):
     near: NDArray[np.int32]  # (n,), workspace: vertices near a change
     gap: NDArray[np.float64]  # (n,), workspace: how far vertices in ``near`` are, inf elsewhere
     met: NDArray[np.int64]  # (n + 1,), workspace: slots of one vertex
+    corners: NDArray[np.float64]  # (2, d), workspace: a box
+    absent: NDArray[np.float64]  # (d + 1,), all -1: a disc that is not there
     checks: NDArray[np.int64]  # (1,), edges tested so far
 
 
 def make_edges(roads: Roads) -> Edges:
     """Return the state in which nothing is known and everything is hoped to be free."""
     n, m = len(roads.points), len(roads.indices)
+    d = roads.points.shape[1]
     return Edges(
         cost=roads.length.copy(),
         known=np.zeros(m, np.uint8),
@@ -50,6 +53,8 @@ def make_edges(roads: Roads) -> Edges:
         near=np.empty(n, np.int32),
         gap=np.full(n, np.inf),
         met=np.empty(n + 1, np.int64),
+        corners=np.empty((2, d)),
+        absent=np.full(d + 1, -1.0),
         checks=np.zeros(1, np.int64),
     )
 
@@ -65,7 +70,7 @@ def forget_answers(roads: Roads, edges: Edges) -> None:
     edges.known[:] = 0
 
 
-@kernel
+@inner_kernel
 def _squared_distance(points, v, disc):
     if points.shape[1] == 2:  # the loop costs more than its body
         return (points[v, 0] - disc[0]) ** 2 + (points[v, 1] - disc[1]) ** 2
@@ -75,7 +80,7 @@ def _squared_distance(points, v, disc):
     return squared
 
 
-@kernel
+@inner_kernel
 def _hits(squared_p, squared_q, squared_length, squared_radius):
     """Tell from squared distances alone whether a segment touches a disc, without branching.
 
@@ -89,7 +94,7 @@ def _hits(squared_p, squared_q, squared_length, squared_radius):
     return int(ends | (within & (above < 0.0))) - 2 * int(unsure)
 
 
-@kernel
+@inner_kernel
 def _gaps_to_disc(roads, edges, was, now):
     """Fill ``near`` with the vertices an edge may touch either disc from, ``gap`` with how far.
 
@@ -99,17 +104,17 @@ def _gaps_to_disc(roads, edges, was, now):
     points, near, gap = roads.points, edges.near, edges.gap
     d = points.shape[1]
     half = 0.5 * roads.longest * (1.0 + 1e-12)
-    low = np.full(d, np.inf)
-    high = np.full(d, -np.inf)
+    low, high = edges.corners[0], edges.corners[1]
     for k in range(d):
+        low[k], high[k] = np.inf, -np.inf
         if was[d] >= 0.0:
-            low[k] = was[k] - was[d] - half
-            high[k] = was[k] + was[d] + half
+            low[k] = was[k] - was[d]
+            high[k] = was[k] + was[d]
         if now[d] >= 0.0:
-            low[k] = min(low[k], now[k] - now[d] - half)
-            high[k] = max(high[k], now[k] + now[d] + half)
+            low[k] = min(low[k], now[k] - now[d])
+            high[k] = max(high[k], now[k] + now[d])
     kept = 0
-    for i in range(collect_in_box(roads, low, high, near)):
+    for i in range(collect_in_box(roads, low, high, half, near)):
         v = near[i]
         to_was, to_now = np.inf, np.inf
         if was[d] >= 0.0:
@@ -124,7 +129,7 @@ def _gaps_to_disc(roads, edges, was, now):
     return kept
 
 
-@kernel
+@inner_kernel
 def turn_disc(roads, edges, was, now, n_touched):
     """Bring ``hits`` in line with a disc that ``was`` (d + 1,) there and ``now`` is here.
 
@@ -182,7 +187,7 @@ def turn_disc(roads, edges, was, now, n_touched):
     return n_touched
 
 
-@kernel
+@lean_kernel
 def move_disc(roads, edges, was, now, n_touched):
     """Bring ``hits`` in line with a disc that went from ``was`` to ``now`` (d + 1,), however far.
 
@@ -194,12 +199,11 @@ def move_disc(roads, edges, was, now, n_touched):
         apart += (was[k] - now[k]) ** 2
     if was[d] < 0.0 or now[d] < 0.0 or apart < (was[d] + now[d]) ** 2:
         return turn_disc(roads, edges, was, now, n_touched)
-    absent = np.full(d + 1, -1.0)
-    n_touched = turn_disc(roads, edges, was, absent, n_touched)
-    return turn_disc(roads, edges, absent, now, n_touched)
+    n_touched = turn_disc(roads, edges, was, edges.absent, n_touched)
+    return turn_disc(roads, edges, edges.absent, now, n_touched)
 
 
-@kernel
+@lean_kernel
 def apply_hits(roads, edges, n_touched):
     """Bring ``cost`` in line with ``hits`` for the touched edges; return how many ``turned``."""
     n_turned = 0
@@ -217,7 +221,7 @@ def apply_hits(roads, edges, n_touched):
     return n_turned
 
 
-@kernel
+@inner_kernel
 def test_edge(roads, edges, arrays, u, s):
     """Ask the world about the edge in slot ``s`` of vertex ``u``, note the answer and return it."""
     v = roads.indices[s]
@@ -235,16 +239,16 @@ def test_edge(roads, edges, arrays, u, s):
     return free
 
 
-@kernel
+@lean_kernel
 def test_all_edges(roads, edges, arrays):
     """Ask the world about every edge."""
     for u in range(roads.points.shape[0]):
         for s in range(roads.indptr[u], roads.indptr[u + 1]):
             if u < roads.indices[s]:
-                test_edge(roads, edges, arrays, u, s)
+                test_edge(roads, edges, arrays, np.int32(u), np.int64(s))
 
 
-@kernel
+@lean_kernel
 def touch_boxes(roads, edges, boxes, n_touched):
     """Append to ``touched`` the edges whose own box meets one of ``boxes`` (k, d, 2).
 
@@ -253,7 +257,9 @@ def touch_boxes(roads, edges, boxes, n_touched):
     d = roads.points.shape[1]
     reach = 0.5 * roads.longest * (1.0 + 1e-12)
     for i in range(boxes.shape[0]):
-        count = collect_in_box(roads, boxes[i, :, 0] - reach, boxes[i, :, 1] + reach, edges.near)
+        for k in range(d):
+            edges.corners[0, k], edges.corners[1, k] = boxes[i, k, 0], boxes[i, k, 1]
+        count = collect_in_box(roads, edges.corners[0], edges.corners[1], reach, edges.near)
         for j in range(count):
             u = edges.near[j]
             for s in range(roads.indptr[u], roads.indptr[u + 1]):
@@ -275,7 +281,7 @@ def touch_boxes(roads, edges, boxes, n_touched):
     return n_touched
 
 
-@kernel
+@lean_kernel
 def retest_touched(roads, edges, arrays, parent, lazy, n_touched):
     """Find out which touched edges turned; ``parent`` (n,) int32 is the tree's.
 
@@ -296,7 +302,7 @@ def retest_touched(roads, edges, arrays, parent, lazy, n_touched):
             edges.cost[roads.reverse[e]] = roads.length[e]
             blocked = False
         else:
-            blocked = not test_edge(roads, edges, arrays, u, e)
+            blocked = not test_edge(roads, edges, arrays, u, np.int64(e))
         if blocked != was_blocked:
             edges.turned[n_turned] = e
             n_turned += 1

@@ -2,38 +2,41 @@
 
 import numpy as np
 
-from graphs._jit import kernel
+from graphs._jit import lean_kernel
 from planning._roads import collect_in_box, distance
 from problems.worlds.kernels import motion_is_free, point_is_free
 
 
-@kernel
-def leg_is_free(arrays, p, q, length, escape):
+@lean_kernel
+def leg_is_free(arrays, p, q, length, escape, begin):
     """Tell whether the motion of ``length`` from ``p`` to ``q`` (d,) is free.
 
     Its first ``escape`` metres are not asked for; they lead a robot out of an obstacle.
+    begin : (d,), workspace
     """
     if escape <= 0.0:
         return motion_is_free(arrays, p, q)
     if length <= escape:
         return point_is_free(arrays, q)
-    return motion_is_free(arrays, p + (escape / length) * (q - p), q)
+    for k in range(p.shape[0]):
+        begin[k] = p[k] + (escape / length) * (q[k] - p[k])
+    return motion_is_free(arrays, begin, q)
 
 
-@kernel
-def visible_vertices(roads, arrays, p, radius, escape, vertices, lengths):
+@lean_kernel
+def visible_vertices(roads, arrays, p, radius, escape, vertices, lengths, begin):
     """Find the vertices within ``radius`` of ``p`` (d,) that a straight free motion reaches.
 
-    Where there are none, twice as far, and so on; ``escape`` as in ``leg_is_free``. Writes them to
-    ``vertices`` (n,) int32 and their distances to ``lengths`` (n,); returns their number. A vertex
-    that coincides with ``p`` is the only one, and needs no motion.
+    Where there are none, twice as far, and so on; ``escape, begin`` as in ``leg_is_free``. Writes
+    them to ``vertices`` (n,) int32, their distances to ``lengths`` (n,); returns their number. A
+    vertex that coincides with ``p`` is the only one, and needs no motion.
     """
     span = 0.0
     for k in range(p.shape[0]):
         span += (arrays.bounds[k, 1] - arrays.bounds[k, 0]) ** 2
     span = np.sqrt(span)
     while True:
-        count = collect_in_box(roads, p - radius, p + radius, vertices)
+        count = collect_in_box(roads, p, p, radius, vertices)
         for i in range(count):
             if distance(roads.points, vertices[i], p) == 0.0:
                 vertices[0] = vertices[i]
@@ -43,7 +46,9 @@ def visible_vertices(roads, arrays, p, radius, escape, vertices, lengths):
         for i in range(count):
             v = vertices[i]
             length = distance(roads.points, v, p)
-            if length <= radius and leg_is_free(arrays, p, roads.points[v], length, escape):
+            if length > radius:
+                continue
+            if leg_is_free(arrays, p, roads.points[v], length, escape, begin):
                 vertices[kept] = v
                 lengths[kept] = length
                 kept += 1
@@ -52,27 +57,31 @@ def visible_vertices(roads, arrays, p, radius, escape, vertices, lengths):
         radius *= 2.0
 
 
-@kernel
-def join_goals(roads, arrays, goals, radius, goal_link, goal_of, linked, n_linked, lengths):
+@lean_kernel
+def join_goals(
+    roads, arrays, goals, radius, goal_link, goal_of, linked, n_linked, vertices, lengths
+):
     """Renew the free motions from vertices to the nearest of ``goals`` (k, d).
 
     goal_link : (n,) float64, lengths, inf where there is none;  goal_of : (n,) int32, which goal
-    linked : (n,) int32, before and after the vertices that have one;  lengths : (n,), workspace
+    linked : (n,) int32, before and after the vertices that have one
+    vertices : (n,) int32, lengths : (n,), workspaces
     Returns their new number.
     """
     for i in range(n_linked):
         goal_link[linked[i]] = np.inf
         goal_of[linked[i]] = -1
     if goals.shape[0] == 1:
-        n_linked = visible_vertices(roads, arrays, goals[0], radius, 0.0, linked, lengths)
+        goal = goals[0]  # no leg escapes from a goal, so nothing is written to it
+        n_linked = visible_vertices(roads, arrays, goal, radius, 0.0, linked, lengths, goal)
         for i in range(n_linked):
             goal_link[linked[i]] = lengths[i]
             goal_of[linked[i]] = 0
         return n_linked
     n_linked = 0
-    vertices = np.empty(linked.shape[0], np.int32)
     for k in range(goals.shape[0]):
-        count = visible_vertices(roads, arrays, goals[k], radius, 0.0, vertices, lengths)
+        goal = goals[k]  # no leg escapes from a goal, so nothing is written to it
+        count = visible_vertices(roads, arrays, goal, radius, 0.0, vertices, lengths, goal)
         for i in range(count):
             v = vertices[i]
             if goal_of[v] < 0:
@@ -84,11 +93,11 @@ def join_goals(roads, arrays, goals, radius, goal_link, goal_of, linked, n_linke
     return n_linked
 
 
-@kernel
-def nearest_goal(arrays, start, goals, radius, escape):
+@lean_kernel
+def nearest_goal(arrays, start, goals, radius, escape, begin):
     """Return the number of the nearest of ``goals`` (k, d) seen within ``radius``, or -1.
 
-    ``escape`` as in ``leg_is_free``.
+    ``escape, begin`` as in ``leg_is_free``.
     """
     best = radius
     which = -1
@@ -97,13 +106,13 @@ def nearest_goal(arrays, start, goals, radius, escape):
         for i in range(start.shape[0]):
             squared += (goals[k, i] - start[i]) ** 2
         length = np.sqrt(squared)
-        if length <= best and leg_is_free(arrays, start, goals[k], length, escape):
+        if length <= best and leg_is_free(arrays, start, goals[k], length, escape, begin):
             best = length
             which = k
     return which
 
 
-@kernel
+@lean_kernel
 def best_link(cost, vertices, lengths):
     """Return the place of the least ``cost[vertex] + length``, or -1 if all are inf."""
     best = np.inf
@@ -116,7 +125,7 @@ def best_link(cost, vertices, lengths):
     return place
 
 
-@kernel
+@lean_kernel
 def follow_parents(parent, v, out):
     """Write the vertices from ``v`` towards the goal to ``out`` (n,) int32; return their number."""
     count = 0

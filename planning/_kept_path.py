@@ -64,6 +64,8 @@ def _joint(previous, legs, remaining, start, arrays, escape, limit) -> int:
     for k in np.argsort(gaps + remaining, kind="stable"):
         if gaps[k] + remaining[k] > limit:
             return -1
-        if k >= free_from and leg_is_free(arrays, start, previous[k], gaps[k], escape):
+        if k < free_from:
+            continue
+        if leg_is_free(arrays, start, previous[k], gaps[k], escape, np.empty_like(start)):
             return int(k)
     return -1

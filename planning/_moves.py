@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs._jit import kernel
+from graphs._jit import inner_kernel, kernel, lean_kernel
 
 ABSENT = -1.0  # every number of a disc that is not there
 
@@ -54,7 +54,7 @@ def add_moves(
     return moves
 
 
-@kernel
+@inner_kernel
 def _same(a, b):
     for k in range(a.shape[0]):
         if a[k] != b[k]:
@@ -62,12 +62,13 @@ def _same(a, b):
     return True
 
 
-@kernel
+@inner_kernel
 def remove_move(moves, i):
     """Forget the move in row ``i``; the last row takes its place."""
     last = moves.size[0] - 1
-    moves.was[i] = moves.was[last]
-    moves.now[i] = moves.now[last]
+    for k in range(moves.was.shape[1]):
+        moves.was[i, k] = moves.was[last, k]
+        moves.now[i, k] = moves.now[last, k]
     moves.size[0] = last
 
 
@@ -101,7 +102,7 @@ def merge_moves(moves, was, now, n_moved):
             remove_move(moves, j)
 
 
-@kernel
+@inner_kernel
 def _detour(disc, goal, start):
     """Return a lower bound, metres, on a path from ``goal`` to ``start`` that touches ``disc``."""
     d = goal.shape[0]
@@ -122,7 +123,7 @@ def _detour(disc, goal, start):
     return max(around, np.sqrt(straight))
 
 
-@kernel
+@inner_kernel
 def least_detour(moves, i, goals, start):
     """Return a lower bound, metres, on what a path that the move in row ``i`` concerns costs."""
     d = start.shape[0]
@@ -135,7 +136,7 @@ def least_detour(moves, i, goals, start):
     return least * (1.0 - 1e-12)
 
 
-@kernel
+@lean_kernel
 def least_waiting(moves, goals, start):
     """Return the least of ``least_detour``, inf if no move waits."""
     least = np.inf

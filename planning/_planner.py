@@ -279,13 +279,15 @@ class Planner(abc.ABC):
             self._escape_from(point),
             vertices,
             lengths,
+            np.empty_like(point),
         )
         return Links(vertices[:count], lengths[:count])
 
     def _direct(self, start: NDArray[np.float64]) -> tuple[float, int]:
         """Return length and number of the nearest goal that ``start`` sees within the radius."""
+        escape = self._escape_from(start)
         which = nearest_goal(
-            self._arrays, start, self._goals, self._radius, self._escape_from(start)
+            self._arrays, start, self._goals, self._radius, escape, np.empty_like(start)
         )
         if which < 0:
             return np.inf, -1
@@ -305,7 +307,7 @@ class Planner(abc.ABC):
         for goal in self._goals:
             if point_is_free(self._arrays, goal):
                 k = visible_vertices(
-                    self._roads, self._arrays, goal, self._radius, 0.0, seen, lengths
+                    self._roads, self._arrays, goal, self._radius, 0.0, seen, lengths, goal
                 )
                 at_goal.update(part[v] for v in seen[:k])
         if not at_goal:

@@ -8,7 +8,7 @@ Marching Tree for dynamic replanning", arXiv 2509.08521: expansion, added and re
 
 import numpy as np
 
-from graphs._jit import kernel
+from graphs._jit import inner_kernel, lean_kernel
 from graphs.heap import heap_pop, heap_push_or_update
 from planning import _tree_kernels as trees
 from planning._edge_kernels import test_edge
@@ -22,14 +22,14 @@ from planning._repair_kernels import (
 from planning._roads import collect_in_box
 
 
-@kernel
+@inner_kernel
 def open_vertex(tree, v):
     """Queue ``v`` by its cost, unless it is unreached."""
     if tree.cost[v] < np.inf:
         heap_push_or_update(tree.heap, v, tree.cost[v])
 
 
-@kernel
+@inner_kernel
 def open_around_orphans(roads, tree):
     """Queue the neighbours that the orphans left behind in the tree."""
     for i in range(tree.counts[trees.ORPHANS]):
@@ -40,12 +40,14 @@ def open_around_orphans(roads, tree):
     tree.counts[trees.ORPHANS] = 0
 
 
-@kernel
+@inner_kernel
 def open_near_freed(roads, edges, tree, freed):
     """Queue the vertices within an edge of a ``freed`` box (k, d, 2), and their neighbours."""
     reach = roads.longest * (1.0 + 1e-12)
     for i in range(freed.shape[0]):
-        count = collect_in_box(roads, freed[i, :, 0] - reach, freed[i, :, 1] + reach, edges.near)
+        for k in range(freed.shape[1]):
+            edges.corners[0, k], edges.corners[1, k] = freed[i, k, 0], freed[i, k, 1]
+        count = collect_in_box(roads, edges.corners[0], edges.corners[1], reach, edges.near)
         for j in range(count):
             u = edges.near[j]
             open_vertex(tree, u)
@@ -53,7 +55,7 @@ def open_near_freed(roads, edges, tree, freed):
                 open_vertex(tree, roads.indices[s])
 
 
-@kernel
+@inner_kernel
 def best_open_neighbor(roads, tree, x, z):
     """Return the slot of ``x`` that leads to the best of ``z`` and the queued vertices."""
     best = np.inf
@@ -68,7 +70,7 @@ def best_open_neighbor(roads, tree, x, z):
     return slot
 
 
-@kernel
+@inner_kernel
 def expand_published(roads, edges, tree, arrays, bound, budget):
     """Expand queued vertices in order until the first key reaches ``bound`` or ``budget`` is spent.
 
@@ -90,7 +92,7 @@ def expand_published(roads, edges, tree, arrays, bound, budget):
             s = best_open_neighbor(roads, tree, x, z)
             if edges.known[s] == 0:
                 tested += 1
-                test_edge(roads, edges, arrays, x, s)
+                test_edge(roads, edges, arrays, x, np.int64(s))
             if edges.cost[s] == np.inf:
                 continue
             trees.note(tree.stamp, tree.before, tree.moved, tree.counts, cost, x)
@@ -102,7 +104,7 @@ def expand_published(roads, edges, tree, arrays, bound, budget):
     return expanded + tested
 
 
-@kernel
+@lean_kernel
 def settle_published(
     roads, edges, tree, arrays, start, escape, goals, radius, stops, bound, budget
 ):
@@ -119,7 +121,7 @@ def settle_published(
     return spent
 
 
-@kernel
+@lean_kernel
 def adopt_published(roads, tree):
     """Let the expansion find parents for the vertices listed as orphans, and for those at goals."""
     open_around_orphans(roads, tree)
@@ -127,7 +129,7 @@ def adopt_published(roads, tree):
     trees.accept_offers(roads, tree, False)
 
 
-@kernel
+@inner_kernel
 def follow_published(roads, edges, tree, arrays, mode, boxes, freed, goals, radius):
     """Bring edges and tree in line with a world that changed in ``boxes``, ``freed`` some of them.
 
@@ -143,7 +145,7 @@ def follow_published(roads, edges, tree, arrays, mode, boxes, freed, goals, radi
     trees.list_children(tree)
 
 
-@kernel
+@lean_kernel
 def repair_published(
     roads,
     edges,

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from graphs._jit import kernel
+from graphs._jit import kernel, lean_kernel
 from graphs.heap import heap_pop, heap_push_or_update
 from problems.worlds.kernels import motion_is_free
 
 
-@kernel
+@lean_kernel
 def begin_reach(vertices, lengths, heap, cost, parent):
     """Queue the ``vertices`` (k,) that the start sees at ``lengths`` (k,), metres.
 
@@ -19,7 +19,7 @@ def begin_reach(vertices, lengths, heap, cost, parent):
         heap_push_or_update(heap, vertices[i], lengths[i])
 
 
-@kernel
+@lean_kernel
 def reach(roads, arrays, heap, cost, parent, budget):
     """Expand at most ``budget`` queued vertices outwards, asking for motions as they are wanted.
 

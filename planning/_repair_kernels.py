@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from graphs._jit import kernel
+from graphs._jit import inner_kernel, lean_kernel
 from planning import _tree_kernels as trees
 from planning._edge_kernels import (
     apply_hits,
@@ -13,6 +13,7 @@ from planning._edge_kernels import (
 )
 from planning._join_kernels import join_goals, nearest_goal, visible_vertices
 from planning._moves import least_detour, least_waiting, remove_move
+from planning._roads import distance
 
 # how edges follow the world
 COUNT = 0  # discs are counted on and off
@@ -24,7 +25,7 @@ NOTHING_CHANGED = 4
 CHECKS_A_VERTEX = 32  # edges asked about one disc take about as long as one vertex expanded
 
 
-@kernel
+@inner_kernel
 def follow_moves(roads, edges, moves, goals, start, bound, budget):
     """Follow the waiting moves that matter to a robot whose path costs ``bound`` metres.
 
@@ -46,7 +47,7 @@ def follow_moves(roads, edges, moves, goals, start, bound, budget):
     return apply_hits(roads, edges, n_touched)
 
 
-@kernel
+@inner_kernel
 def follow_boxes(roads, edges, tree, arrays, mode, boxes):
     """Bring edges in line with a world that changed within ``boxes``; return how many turned."""
     if mode == TEST_ALL:
@@ -56,7 +57,7 @@ def follow_boxes(roads, edges, tree, arrays, mode, boxes):
     return retest_touched(roads, edges, arrays, tree.parent, mode == LAZY, n_touched)
 
 
-@kernel
+@inner_kernel
 def _farthest_sight(lengths, count, radius):
     """Return ``radius`` if what is seen lies within, else inf: then sight was widened."""
     if count == 0:
@@ -67,12 +68,14 @@ def _farthest_sight(lengths, count, radius):
     return radius
 
 
-@kernel
+@lean_kernel
 def rejoin_goals(roads, tree, arrays, goals, radius):
     """Renew the links to the goals; orphan whom the one it hung on was taken from."""
     counts = tree.counts
     n_linked = counts[trees.LINKED]
-    were_linked = tree.linked[:n_linked].copy()
+    were_linked = tree.seeds  # nothing is offered now, so these lists are free
+    for i in range(n_linked):
+        were_linked[i] = tree.linked[i]
     counts[trees.LINKED] = join_goals(
         roads,
         arrays,
@@ -82,6 +85,7 @@ def rejoin_goals(roads, tree, arrays, goals, radius):
         tree.goal_of,
         tree.linked,
         n_linked,
+        tree.through,
         tree.lengths,
     )
     tree.sight[trees.GOAL_SIGHT] = _farthest_sight(tree.lengths, counts[trees.LINKED], radius)
@@ -91,7 +95,7 @@ def rejoin_goals(roads, tree, arrays, goals, radius):
             trees.orphan_subtree(tree, v)
 
 
-@kernel
+@inner_kernel
 def mend(roads, edges, tree, arrays, n_turned, focused):
     """Orphan what lost its way, then find who can adopt it and what has become shorter."""
     trees.orphan_blocked(roads, edges, tree, edges.turned, n_turned)
@@ -103,7 +107,7 @@ def mend(roads, edges, tree, arrays, n_turned, focused):
     tree.counts[trees.ORPHANS] = 0
 
 
-@kernel
+@inner_kernel
 def disturbed(p, sight, was, now, boxes):
     """Tell whether something changed within ``sight`` metres of ``p`` (d,).
 
@@ -129,7 +133,7 @@ def disturbed(p, sight, was, now, boxes):
     return False
 
 
-@kernel
+@inner_kernel
 def look_from(roads, tree, arrays, start, escape, goals, radius):
     """Join the robot at ``start`` (d,) to the vertices and the goal it sees.
 
@@ -143,20 +147,22 @@ def look_from(roads, tree, arrays, start, escape, goals, radius):
     tree.sight[trees.DIRECT] = -np.inf
     if escape < 0.0:
         return
-    count = visible_vertices(roads, arrays, start, radius, escape, tree.seen, tree.lengths)
+    count = visible_vertices(
+        roads, arrays, start, radius, escape, tree.seen, tree.lengths, tree.begin
+    )
     counts[trees.SEEN] = count
     for i in range(count):
         tree.start_link[tree.seen[i]] = tree.lengths[i]
     if escape == 0.0:
         tree.sight[trees.ROBOT_SIGHT] = _farthest_sight(tree.lengths, count, radius)
-    which = nearest_goal(arrays, start, goals, radius, escape)
+    which = nearest_goal(arrays, start, goals, radius, escape, tree.begin)
     direct = np.inf
     if which >= 0:
-        direct = np.sqrt(np.sum((goals[which] - start) ** 2))
+        direct = distance(goals, which, start)
     tree.sight[trees.DIRECT] = direct
 
 
-@kernel
+@inner_kernel
 def robot_cost(tree):
     """Return the robot's cost as far as known, metres; -inf where nothing can start."""
     cost = tree.sight[trees.DIRECT]
@@ -166,7 +172,7 @@ def robot_cost(tree):
     return cost
 
 
-@kernel
+@lean_kernel
 def settle(
     roads,
     edges,
@@ -218,7 +224,7 @@ def settle(
     return spent
 
 
-@kernel
+@lean_kernel
 def repair(
     roads,
     edges,

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphs import CSRGraph
-from graphs._jit import kernel
+from graphs._jit import inner_kernel, lean_kernel
 
 BUCKET_AXES = 3  # buckets divide the first three axes at most
 _VERTICES_A_BUCKET = 4.0
@@ -64,33 +64,37 @@ def make_roads(points: NDArray[np.float64], graph: CSRGraph) -> Roads:
     )
 
 
-@kernel
-def collect_in_box(roads, low, high, out):
-    """Write the vertices within the box from ``low`` to ``high`` (d,) to ``out`` (n,) int32.
+@inner_kernel
+def _bucket(roads, value, k):
+    """Return the bucket along axis ``k`` that holds the coordinate ``value``, or the nearest."""
+    place = (value - roads.bucket_low[k]) / roads.bucket_side[k]
+    # clipped as a float: a far corner would overflow an integer
+    return int(min(max(place, 0.0), float(roads.bucket_shape[k] - 1)))
 
-    Returns their number.
+
+@lean_kernel
+def collect_in_box(roads, low, high, reach, out):
+    """Find the vertices at most ``reach`` outside the box from ``low`` to ``high`` (d,).
+
+    out : (n,) int32, they are written to it. Returns their number.
     """
     d = roads.points.shape[1]
-    first = np.zeros(BUCKET_AXES, np.int64)
-    last = np.zeros(BUCKET_AXES, np.int64)
-    for k in range(min(d, BUCKET_AXES)):
-        most = roads.bucket_shape[k] - 1
-        # clipped as floats: a far corner would overflow an integer
-        begin = (low[k] - roads.bucket_low[k]) / roads.bucket_side[k] - 1e-9
-        end = (high[k] - roads.bucket_low[k]) / roads.bucket_side[k] + 1e-9
-        first[k] = int(min(max(begin, 0.0), float(most)))
-        last[k] = int(min(max(end, 0.0), float(most)))
+    hair = reach * (1.0 + 1e-9)
+    first_i, last_i = _bucket(roads, low[0] - hair, 0), _bucket(roads, high[0] + hair, 0)
+    first_j, last_j, first_k, last_k = 0, 0, 0, 0
+    if d > 1:
+        first_j, last_j = _bucket(roads, low[1] - hair, 1), _bucket(roads, high[1] + hair, 1)
+    if d > 2:
+        first_k, last_k = _bucket(roads, low[2] - hair, 2), _bucket(roads, high[2] + hair, 2)
     count = 0
-    for i in range(first[0], last[0] + 1):
-        for j in range(first[1], last[1] + 1):
+    for i in range(first_i, last_i + 1):
+        for j in range(first_j, last_j + 1):
             row = (i * roads.bucket_shape[1] + j) * roads.bucket_shape[2]
-            for slot in range(
-                roads.bucket_ptr[row + first[2]], roads.bucket_ptr[row + last[2] + 1]
-            ):
+            for slot in range(roads.bucket_ptr[row + first_k], roads.bucket_ptr[row + last_k + 1]):
                 v = roads.bucket_items[slot]
                 inside = True
                 for k in range(d):
-                    if not (low[k] <= roads.points[v, k] <= high[k]):
+                    if not (low[k] - reach <= roads.points[v, k] <= high[k] + reach):
                         inside = False
                         break
                 if inside:
@@ -99,7 +103,7 @@ def collect_in_box(roads, low, high, out):
     return count
 
 
-@kernel
+@inner_kernel
 def distance(points, v, p):
     """Euclidean distance, metres, from vertex ``v`` of ``points`` (n, d) to ``p`` (d,)."""
     squared = 0.0

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from graphs._jit import kernel
+from graphs._jit import kernel, lean_kernel
 from graphs.heap import heap_clear, heap_pop, heap_push_or_update
 from planning._roads import distance
 from problems.worlds._disc_kernels import disc_hits_segment
@@ -47,7 +47,7 @@ def blocked_lengths(roads, arrays, cost):
     return checks
 
 
-@kernel
+@lean_kernel
 def dijkstra(roads, length, goal_link, heap, cost, parent):
     """Fill ``cost`` (n,) and ``parent`` (n,) int32 with the shortest-path tree to the goal.
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphs import make_heap
-from graphs._jit import kernel
+from graphs._jit import inner_kernel, lean_kernel
 from graphs.heap import IndexedHeap, heap_pop, heap_push_or_update, heap_rebuild, heap_remove
 from planning._edge_kernels import test_edge
 from planning._roads import distance
@@ -63,6 +63,7 @@ class Tree(NamedTuple):
     better: NDArray[np.float64]  # (n,), that cost, inf elsewhere
     through: NDArray[np.int32]  # (n,), the parent it is had through
     lengths: NDArray[np.float64]  # (n,), workspace
+    begin: NDArray[np.float64]  # (d,), workspace: where the tested part of a leg begins
     counts: NDArray[np.int64]  # (N_COUNTS,)
     heap: IndexedHeap
 
@@ -95,6 +96,7 @@ def make_tree(n: int, dimension: int) -> Tree:
         better=np.full(n, np.inf),
         through=minus_ones(),
         lengths=np.empty(n),
+        begin=np.empty(dimension),
         counts=np.zeros(N_COUNTS, np.int64),
         heap=make_heap(n),
     )
@@ -106,7 +108,7 @@ def copy_tree(tree: Tree) -> Tree:
     return Tree._make([array.copy() for array in tree[:-1]] + [heap])
 
 
-@kernel
+@lean_kernel
 def begin_update(tree):
     """Forget what the last update touched."""
     for i in range(tree.counts[MOVED]):
@@ -118,7 +120,7 @@ def begin_update(tree):
     tree.counts[CHANGED] = 0
 
 
-@kernel
+@inner_kernel
 def note(stamp, before, moved, counts, cost, v):
     """Remember the cost of ``v`` before the update first touches it."""
     if stamp[v] == 0:
@@ -128,7 +130,7 @@ def note(stamp, before, moved, counts, cost, v):
         counts[MOVED] += 1
 
 
-@kernel
+@inner_kernel
 def _unlist(listed, child, after, prior, v):
     """Take ``v`` from the children of the parent it is listed under.
 
@@ -148,7 +150,7 @@ def _unlist(listed, child, after, prior, v):
     listed[v] = -1
 
 
-@kernel
+@inner_kernel
 def list_children(tree):
     """List every vertex the update moved under its parent: once a vertex, not once a change."""
     parent, listed, child = tree.parent, tree.listed, tree.child
@@ -173,7 +175,7 @@ def list_children(tree):
     tree.counts[CHANGED] = changed
 
 
-@kernel
+@inner_kernel
 def orphan_subtree(tree, v):
     """Cut ``v`` off with all that hangs below it: no parent, cost inf, out of the queue."""
     cost, listed, child, after = tree.cost, tree.listed, tree.child, tree.next
@@ -202,7 +204,7 @@ def orphan_subtree(tree, v):
     counts[ORPHANS] = last
 
 
-@kernel
+@inner_kernel
 def orphan_blocked(roads, edges, tree, turned, n_turned):
     """Orphan what hung on those ``turned`` edges (lower slots) that are blocked now."""
     for i in range(n_turned):
@@ -216,7 +218,7 @@ def orphan_blocked(roads, edges, tree, turned, n_turned):
                 orphan_subtree(tree, v)
 
 
-@kernel
+@inner_kernel
 def _offer(tree, x, parent, cost):
     """Note that ``x`` could cost less through ``parent``."""
     if tree.better[x] == np.inf:
@@ -226,7 +228,7 @@ def _offer(tree, x, parent, cost):
     tree.through[x] = parent
 
 
-@kernel
+@inner_kernel
 def seek_parents(roads, edges, tree, arrays):
     """Find every orphan its best free neighbour that still hangs in the tree, if there is one."""
     indptr, indices, length, cost = roads.indptr, roads.indices, edges.cost, tree.cost
@@ -241,13 +243,13 @@ def seek_parents(roads, edges, tree, arrays):
                 if through < best:
                     best = through
                     slot = s
-            if slot < 0 or known[slot] == 1 or test_edge(roads, edges, arrays, x, slot):
+            if slot < 0 or known[slot] == 1 or test_edge(roads, edges, arrays, x, np.int64(slot)):
                 break
         if best < np.inf:
             _offer(tree, x, GOAL if slot < 0 else indices[slot], best)
 
 
-@kernel
+@inner_kernel
 def seek_freed(roads, edges, tree, arrays, turned, n_turned):
     """Find what the ``turned`` edges (lower slots) that are free now would improve."""
     cost, better = tree.cost, tree.better
@@ -261,11 +263,11 @@ def seek_freed(roads, edges, tree, arrays, turned, n_turned):
             z, x, s = x, z, np.int64(roads.reverse[e])
         through = cost[z] + length
         if through < cost[x] and through < better[x]:
-            if edges.known[s] == 1 or test_edge(roads, edges, arrays, z, s):
+            if edges.known[s] == 1 or test_edge(roads, edges, arrays, np.int32(z), np.int64(s)):
                 _offer(tree, x, z, through)
 
 
-@kernel
+@inner_kernel
 def seek_links(tree):
     """Find what the free motions to the goal would improve."""
     for i in range(tree.counts[LINKED]):
@@ -274,7 +276,7 @@ def seek_links(tree):
             _offer(tree, v, GOAL, tree.goal_link[v])
 
 
-@kernel
+@inner_kernel
 def accept_offers(roads, tree, focused):
     """Give every vertex the best it was offered, and queue it; costs stood still until now."""
     for i in range(tree.counts[SEEDS]):
@@ -289,7 +291,7 @@ def accept_offers(roads, tree, focused):
     tree.counts[SEEDS] = 0
 
 
-@kernel
+@inner_kernel
 def expand(roads, edges, tree, arrays, focused, bound, budget):
     """Expand queued vertices in order until the first key reaches ``bound`` or ``budget`` is spent.
 
@@ -320,7 +322,7 @@ def expand(roads, edges, tree, arrays, focused, bound, budget):
             if through < cost[x]:
                 if known[s] == 0:
                     tested += 1
-                    if not test_edge(roads, edges, arrays, z, s):
+                    if not test_edge(roads, edges, arrays, np.int32(z), np.int64(s)):
                         continue
                 note(stamp, before, moved, counts, cost, x)
                 parent[x] = z
@@ -331,7 +333,7 @@ def expand(roads, edges, tree, arrays, focused, bound, budget):
     return expanded + tested
 
 
-@kernel
+@lean_kernel
 def aim(roads, tree, start, focused):
     """Point the queue at a robot at ``start`` (d,); return whether it was elsewhere."""
     same = True
@@ -340,7 +342,8 @@ def aim(roads, tree, start, focused):
             same = False
     if same:
         return False
-    tree.focus[:] = start
+    for k in range(start.shape[0]):
+        tree.focus[k] = start[k]
     if focused and tree.heap.size[0] > 0:
         for i in range(tree.heap.size[0]):
             v = tree.heap.order[i]
@@ -349,7 +352,7 @@ def aim(roads, tree, start, focused):
     return True
 
 
-@kernel
+@lean_kernel
 def least_key(roads, tree, p):
     """Return the least ``g + distance to p`` over the queue: what lies below it is settled."""
     least = np.inf

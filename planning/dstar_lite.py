@@ -180,6 +180,7 @@ class DStarLite(Planner):
             search.goal_of,
             self._linked,
             self._n_linked,
+            np.empty_like(self._linked),
             np.empty(len(self._linked)),
         )
         return np.concatenate((had, self._linked[: self._n_linked]))

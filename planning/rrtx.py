@@ -257,6 +257,7 @@ class RRTx(Planner):
             tree.goal_of,
             self._linked,
             self._n_linked,
+            np.empty_like(self._linked),
             np.empty(len(self._linked)),
         )
         linked = np.union1d(had, self._linked[: self._n_linked]).astype(np.int32)

@@ -112,10 +112,13 @@ def test_boxes_hold_the_vertices_a_full_scan_finds(dimension):
     for _ in range(100):
         low = rng.uniform(-6, 5, dimension)
         high = low + rng.uniform(0, 6, dimension)
-        count = collect_in_box(roads, low, high, out)
+        count = collect_in_box(roads, low, high, 0.0, out)
         inside = ((roads.points >= low) & (roads.points <= high)).all(axis=1)
         np.testing.assert_array_equal(np.sort(out[:count]), np.flatnonzero(inside))
-    assert collect_in_box(roads, np.full(dimension, -1e300), np.full(dimension, 1e300), out) == 150
+    assert (
+        collect_in_box(roads, np.full(dimension, -1e300), np.full(dimension, 1e300), 0.0, out)
+        == 150
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 """Continuous collision tests against discs (balls in any dimension); touching is a collision."""
 
-from graphs._jit import kernel
+from graphs._jit import inner_kernel
 
 
-@kernel
+@inner_kernel
 def disc_contains(disc, p):
     """Tell whether point ``p`` (d,) lies in the closed ``disc`` (d + 1,) = centre, radius."""
     d = p.shape[0]
@@ -13,7 +13,7 @@ def disc_contains(disc, p):
     return squared <= disc[d] * disc[d]
 
 
-@kernel
+@inner_kernel
 def disc_hits_segment(disc, p, q):
     """Tell whether the segment from ``p`` to ``q`` (d,) touches ``disc`` (d + 1,).
 
@@ -40,7 +40,7 @@ def disc_hits_segment(disc, p, q):
     return to_start * length - along * along <= limit * length
 
 
-@kernel
+@inner_kernel
 def discs_point_is_free(discs, p):
     """Tell whether ``p`` (d,) lies in none of the ``discs`` (m, d + 1)."""
     for i in range(discs.shape[0]):
@@ -49,7 +49,7 @@ def discs_point_is_free(discs, p):
     return True
 
 
-@kernel
+@inner_kernel
 def discs_motion_is_free(discs, p, q):
     """Tell whether the segment ``p`` to ``q`` (d,) touches none of the ``discs`` (m, d + 1)."""
     for i in range(discs.shape[0]):

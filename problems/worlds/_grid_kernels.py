@@ -8,19 +8,19 @@ in metres. Row 0 lies at the lowest y.
 
 import numpy as np
 
-from graphs._jit import kernel
+from graphs._jit import inner_kernel
 
 DIAGONAL = 1.4142135623730951  # of a cell, in cells
 TIE = 1e-12  # crossings of both axes nearer than this, as a share of the motion, are a corner
 
 
-@kernel
+@inner_kernel
 def _cell(value, n):
     """Index of the cell that holds ``value`` (in cells), the last one at the upper bound."""
     return min(max(int(np.floor(value)), 0), n - 1)
 
 
-@kernel
+@inner_kernel
 def grid_point_is_free(arrays, p):
     """Tell whether the cell that holds ``p`` (2,) is free; ``p`` lies within the bounds."""
     rows, cols = arrays.blocked.shape
@@ -30,7 +30,7 @@ def grid_point_is_free(arrays, p):
     return arrays.blocked[row, col] == 0
 
 
-@kernel
+@inner_kernel
 def grid_motion_is_free(arrays, p, q):
     """Tell whether no blocked cell lies on the segment from ``p`` to ``q`` (2,), within bounds.
 

@@ -5,10 +5,10 @@ dimensions only) and the radius it is rounded by. A polygon is a run of edges, r
 x1, y1, of all its rings. All in metres.
 """
 
-from graphs._jit import kernel
+from graphs._jit import inner_kernel
 
 
-@kernel
+@inner_kernel
 def _local(box, p, k):
     """Coordinate ``k`` of ``p`` (d,) in the box's own frame."""
     d = p.shape[0]
@@ -19,13 +19,13 @@ def _local(box, p, k):
     return cos * x + sin * y if k == 0 else cos * y - sin * x
 
 
-@kernel
+@inner_kernel
 def _overshoot(value, half):
     """How far ``value`` lies outside -half..half, signed."""
     return min(value + half, 0.0) + max(value - half, 0.0)
 
 
-@kernel
+@inner_kernel
 def _slope(box, p, q, t):
     """Half the derivative of the squared distance from the box to ``p + t (q - p)``."""
     d = p.shape[0]
@@ -37,7 +37,7 @@ def _slope(box, p, q, t):
     return total
 
 
-@kernel
+@inner_kernel
 def _squared_gap(box, p, q, t):
     """Squared distance from the box to ``p + t (q - p)``."""
     d = p.shape[0]
@@ -49,7 +49,7 @@ def _squared_gap(box, p, q, t):
     return total
 
 
-@kernel
+@inner_kernel
 def _misses_slabs(box, p, q, radius):
     """Tell whether the segment misses the box whose sides are moved out by ``radius``."""
     d = p.shape[0]
@@ -68,7 +68,7 @@ def _misses_slabs(box, p, q, radius):
     return enter > leave
 
 
-@kernel
+@inner_kernel
 def box_hits_segment(box, p, q):
     """Tell whether the segment from ``p`` to ``q`` (d,) touches the rounded ``box`` (2 d + 3,).
 
@@ -104,7 +104,7 @@ def box_hits_segment(box, p, q):
     return _squared_gap(box, p, q, t) <= radius * radius
 
 
-@kernel
+@inner_kernel
 def _squared_gap_to_line(x, y, ax, ay, bx, by):
     """Squared distance from the point (x, y) to the segment from a to b."""
     dx, dy = bx - ax, by - ay
@@ -116,13 +116,13 @@ def _squared_gap_to_line(x, y, ax, ay, bx, by):
     return (ox - t * dx) ** 2 + (oy - t * dy) ** 2
 
 
-@kernel
+@inner_kernel
 def _side(ax, ay, bx, by, x, y):
     """Positive where (x, y) lies left of the line from a to b."""
     return (bx - ax) * (y - ay) - (by - ay) * (x - ax)
 
 
-@kernel
+@inner_kernel
 def _edge_hits_segment(edge, p, q, squared_radius):
     """Tell whether the segment comes within the radius of the edge."""
     ax, ay, bx, by = edge[0], edge[1], edge[2], edge[3]
@@ -139,7 +139,7 @@ def _edge_hits_segment(edge, p, q, squared_radius):
     )
 
 
-@kernel
+@inner_kernel
 def polygon_hits_segment(edges, first, last, outline, p, q):
     """Tell whether the segment ``p`` to ``q`` (2,) touches the polygon of ``edges[first:last]``.
 
@@ -170,7 +170,7 @@ def polygon_hits_segment(edges, first, last, outline, p, q):
     return inside and outline[5] != 0.0
 
 
-@kernel
+@inner_kernel
 def shapes_motion_is_free(shapes, p, q):
     """Tell whether the segment ``p`` to ``q`` (d,) touches no shape; p == q is a point."""
     for i in range(shapes.boxes.shape[0]):

@@ -4,14 +4,14 @@ Points are (d,) float64 in metres; ``arrays`` is a ``WorldArrays`` snapshot. Wha
 world's bounds is never free.
 """
 
-from graphs._jit import kernel
+from graphs._jit import inner_kernel, lean_kernel
 from problems.worlds._disc_kernels import discs_motion_is_free, discs_point_is_free
 from problems.worlds._grid_kernels import grid_motion_is_free, grid_point_is_free
 from problems.worlds._shape_kernels import shapes_motion_is_free
 from problems.worlds.arrays import DISCS, GRID, SHAPES
 
 
-@kernel
+@lean_kernel
 def point_in_bounds(bounds, p):
     """Tell whether ``p`` (d,) lies within the closed box ``bounds`` (d, 2); NaN does not."""
     for k in range(p.shape[0]):
@@ -20,7 +20,7 @@ def point_in_bounds(bounds, p):
     return True
 
 
-@kernel
+@inner_kernel
 def _mixture_is_free(arrays, p, q):
     """Tell whether the motion ``p`` to ``q`` (d,) hits nothing of any kind."""
     if not discs_motion_is_free(arrays.discs, p, q):
@@ -30,7 +30,7 @@ def _mixture_is_free(arrays, p, q):
     return arrays.blocked.size == 0 or grid_motion_is_free(arrays, p, q)
 
 
-@kernel
+@lean_kernel
 def point_is_free(arrays, p):
     """Tell whether the configuration ``p`` (d,) is within bounds and hits nothing."""
     if not point_in_bounds(arrays.bounds, p):
@@ -44,7 +44,7 @@ def point_is_free(arrays, p):
     return False
 
 
-@kernel
+@lean_kernel
 def motion_is_free(arrays, p, q):
     """Tell whether the whole straight motion from ``p`` to ``q`` (d,) is free."""
     if not (point_in_bounds(arrays.bounds, p) and point_in_bounds(arrays.bounds, q)):
@@ -58,14 +58,14 @@ def motion_is_free(arrays, p, q):
     return False
 
 
-@kernel
+@lean_kernel
 def points_are_free(arrays, points, out):
     """Fill ``out`` (k,) bool with the answers for ``points`` (k, d)."""
     for i in range(points.shape[0]):
         out[i] = point_is_free(arrays, points[i])
 
 
-@kernel
+@lean_kernel
 def motions_are_free(arrays, starts, ends, out):
     """Fill ``out`` (k,) bool with the answers for the motions ``starts`` to ``ends`` (k, d)."""
     for i in range(starts.shape[0]):
