@@ -2,6 +2,7 @@
 
 from graphs._jit import kernel
 from planning._roads import distance
+from problems.worlds._clearance_kernels import clearance_at
 from problems.worlds.kernels import motion_is_free
 
 SHORTEST_STEP = 1.0 / 64.0
@@ -112,3 +113,72 @@ def take_step(arrays, points, step, trial):
                 break
             t *= 0.5
     return moved
+
+
+@kernel
+def clearance_deficit(arrays, points, wanted):
+    """Squared shortfall of clearance below ``wanted``, times length, over the chain's points.
+
+    Each inner point of ``points`` (k, d) counts for half of both its legs; metres cubed.
+    """
+    total = 0.0
+    for i in range(1, points.shape[0] - 1):
+        short = wanted - clearance_at(arrays, points[i], wanted)
+        span = distance(points, i, points[i - 1]) + distance(points, i, points[i + 1])
+        total += 0.5 * span * short * short
+    return total
+
+
+@kernel
+def add_clearance_model(arrays, points, wanted, weight, diagonal, pull):
+    """Add ``weight / 2`` times the deficit to a model of the chain, Gauss-Newton in each point.
+
+    points : (k, d);  diagonal : (k - 2, d, d), pull : (k - 2, d), as in ``length_model``
+    """
+    k, d = points.shape
+    step = 1e-3 * wanted
+    probe = points[0].copy()
+    away = points[0].copy()
+    for i in range(1, k - 1):
+        short = wanted - clearance_at(arrays, points[i], wanted)
+        if short <= 0.0:
+            continue
+        span = distance(points, i, points[i - 1]) + distance(points, i, points[i + 1])
+        probe[:] = points[i]
+        for a in range(d):
+            probe[a] = points[i, a] + step
+            ahead = clearance_at(arrays, probe, 2.0 * wanted)
+            probe[a] = points[i, a] - step
+            away[a] = (ahead - clearance_at(arrays, probe, 2.0 * wanted)) / (2.0 * step)
+            probe[a] = points[i, a]
+        for a in range(d):
+            pull[i - 1, a] += 0.5 * weight * span * short * away[a]
+            for b in range(d):
+                diagonal[i - 1, a, b] += 0.5 * weight * span * away[a] * away[b]
+
+
+@kernel
+def take_clear_step(arrays, points, step, trial, wanted, weight, longest):
+    """Move inner points of a free chain along ``step`` (k - 2, d) while that is worth it.
+
+    points : (k, d), overwritten;  trial : (k, d), workspace
+    The chain stays free, at most ``longest`` metres long, and its length plus ``weight / 2`` times
+    the deficit falls. Returns whether anything moved.
+    """
+    k = points.shape[0]
+    worth = chain_length(points) + 0.5 * weight * clearance_deficit(arrays, points, wanted)
+    t = 1.0
+    while t >= SHORTEST_STEP:
+        trial[:] = points
+        trial[1 : k - 1] += t * step
+        length = chain_length(trial)
+        if (
+            length <= longest
+            and length + 0.5 * weight * clearance_deficit(arrays, trial, wanted)
+            < worth * (1.0 - TAKEN)
+            and first_blocked_leg(arrays, trial) < 0
+        ):
+            points[:] = trial
+            return True
+        t *= 0.5
+    return False

@@ -11,7 +11,8 @@ from planning import FMTx, PathStatus, Roadmap
 from planning._smoothing_kernels import chain_length, length_model
 from planning.result import Path
 from planning.smoothing import smooth
-from problems.worlds import BoxWorld, DiscWorld, OccupancyGrid
+from problems.worlds import BoxWorld, DiscWorld, OccupancyGrid, PolygonWorld, Union
+from problems.worlds._clearance_kernels import clearance_at
 
 
 @given(seed=st.integers(0, 10**6), n=st.integers(1, 8), d=st.integers(1, 4))
@@ -108,6 +109,69 @@ def test_smoothing_holds_in_three_dimensions():
     assert world.is_motion_free(smoothed.waypoints[:-1], smoothed.waypoints[1:]).all()
 
 
+def clearance_along(world, path, most):
+    """Mean clearance over the length of a path, ``most`` metres at most."""
+    arrays, total = world.arrays(), 0.0
+    for p, q in zip(path.waypoints[:-1], path.waypoints[1:], strict=True):
+        places = p + (np.arange(20)[:, None] + 0.5) / 20 * (q - p)
+        total += np.linalg.norm(q - p) * np.mean([clearance_at(arrays, x, most) for x in places])
+    return total / path.cost
+
+
+@settings(max_examples=10)
+@given(seed=st.integers(0, 10**6), clearance=st.floats(0.1, 3.0))
+def test_clearance_is_bought_with_saved_length_only(seed, clearance):
+    rng = np.random.default_rng(seed)
+    world = DiscWorld([(0.0, 20.0)] * 2)
+    for _ in range(8):
+        world.add(rng.uniform(2, 18, 2), rng.uniform(0.5, 2.5))
+    planner = FMTx(world, Roadmap.from_points(rng.uniform(0, 20, (150, 2)), radius=4.0))
+    planner.set_goal((19.5, 19.5))
+    path = planner.plan((0.5, 0.5))
+    if not path.solved:
+        return
+    taut, clear = smooth(path, world), smooth(path, world, clearance=clearance)
+    assert taut.cost - 1e-9 <= clear.cost <= path.cost
+    assert_path_is_free(clear, world.arrays().discs, world.bounds)
+    np.testing.assert_array_equal(clear.waypoints[[0, -1]], path.waypoints[[0, -1]])
+    near, far = (clearance_along(world, one, clearance) for one in (taut, clear))
+    assert far >= near - 0.02 * clearance
+
+
+def test_path_with_length_to_spare_keeps_the_clearance_asked_for():
+    world = DiscWorld([(0.0, 20.0)] * 2)
+    world.add((10.0, 10.0), 3.0)
+    detour = np.array([(1, 10), (4, 17), (16, 17), (19.0, 10)])
+    cost = float(np.linalg.norm(np.diff(detour, axis=0), axis=1).sum())
+    path = Path(status=PathStatus.SOLVED, cost=cost, waypoints=detour)
+    clear = smooth(path, world, clearance=1.0)
+    gaps = np.linalg.norm(clear.waypoints - (10.0, 10.0), axis=1) - 3.0
+    assert smooth(path, world).cost < clear.cost < path.cost
+    assert gaps.min() > 0.7
+
+
+def test_clearance_is_the_distance_to_the_nearest_shape():
+    cells = np.zeros((40, 40), np.int8)
+    cells[:, 0] = 100
+    grid = OccupancyGrid.from_array(cells, 0.25, robot_radius=0.2)
+    discs = DiscWorld(grid.bounds, robot_radius=0.2)
+    discs.add((8.0, 8.0), 1.0)
+    boxes = BoxWorld(grid.bounds, robot_radius=0.2)
+    boxes.add((5.0, 2.0), (2.0, 1.0))
+    polygons = PolygonWorld(grid.bounds, robot_radius=0.2)
+    polygons.add([(5.0, 9.0), (6.0, 9.0), (5.5, 9.5)])
+    arrays = Union(grid, discs, boxes, polygons).arrays()
+    for point, expected, slack in [
+        ((8.0, 5.8), 1.0, 1e-9),
+        ((5.0, 3.2), 0.5, 1e-9),
+        ((5.5, 8.2), 0.6, 1e-9),
+        ((1.0, 5.0), 0.675, 1e-6),  # to the centre of the wall's cells
+        ((7.0, 5.0), 1.5, 1e-9),
+    ]:
+        found = clearance_at(arrays, np.array(point), 1.5)
+        assert found == pytest.approx(expected, abs=slack), point
+
+
 def test_warehouse_path_is_within_a_percent_of_the_best_known(shared_data):
     grid = OccupancyGrid.from_ros(shared_data / "maps" / "warehouse.yaml", robot_radius=0.25)
     planner = FMTx(grid, Roadmap.sample(grid, 5000, 0))
@@ -136,11 +200,14 @@ def test_bad_input_is_refused_by_name():
     )
     nothing = dataclasses.replace(bent, waypoints=np.empty((0, 2)), cost=np.inf)
     assert smooth(nothing, world) is nothing
+    assert smooth(nothing, world, clearance=1.0) is nothing
     solid = dataclasses.replace(bent, waypoints=np.zeros((3, 3)))
     for call, message in [
         (lambda: smooth(bent, world), "path must be free in this world, got waypoints"),
         (lambda: smooth(solid, world), "path must have the world's dimension 2"),
         (lambda: smooth(bent, world, n_rounds=0), "n_rounds must be at least 1, got 0"),
+        (lambda: smooth(bent, world, clearance=-0.1), "clearance must be finite and not negative"),
+        (lambda: smooth(bent, world, clearance=np.nan), "clearance must be finite and not neg"),
         (lambda: smooth(bent, world, time_limit=0.0), "time_limit must be a positive number"),
     ]:
         with pytest.raises(ValueError, match=message):
