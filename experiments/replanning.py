@@ -1,8 +1,9 @@
 """The replanning race: planners that repair their plan against planners that start over.
 
 ``python -m experiments replanning`` races all planners on moving discs and on maps, studies memory,
-the degree of the roadmap and the warehouse, and writes ``output/replanning/``. Without the shared
-data it draws worlds of the same kind.
+the degree of the roadmap and the warehouse, and writes ``output/replanning/``. With ``--only`` it
+runs some parts and puts them together with those that are there. Without the shared data it draws
+worlds of the same kind.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 from experiments import replanning_scenarios as scenarios
 from experiments import replanning_studies as studies
 from experiments.replanning_race import race
-from experiments.replanning_report import draw, scenario_lines, versions, write_csv
+from experiments.replanning_report import draw, scenario_lines, slow_ticks, versions, write_csv
 from planning import warm_up
 
 RACES: dict[str, Callable] = {
@@ -48,7 +49,7 @@ def main(arguments: list[str]) -> None:
     n_samples = 4000 if options.quick else 10_000
     wanted = options.only or [*RACES, *STUDIES]
     options.output.mkdir(parents=True, exist_ok=True)
-    warm_up()
+    warm_up(everything=True)
     for name, make in RACES.items():
         if name not in wanted:
             continue
@@ -83,6 +84,9 @@ def assemble(output: Path) -> None:
         part = output / f"{name}.md"
         if part.is_file():
             lines += [part.read_text(encoding="utf-8")]
+    raced = [output / f"{name}.csv" for name in RACES if (output / f"{name}.csv").is_file()]
+    if raced:
+        lines += slow_ticks(raced)
     _write(output / "replanning.md", lines)
 
 

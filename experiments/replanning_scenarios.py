@@ -262,7 +262,11 @@ def disclosure(n_ticks: int, n_samples: int, *, sight: float = 4.0, seed: int = 
 
     grid = make_world()
     roadmap = Roadmap.sample(grid, n_samples, seed)
-    start, goal = _ends(known, Roadmap.sample(known, n_samples, seed))
+    whole = Roadmap.sample(known, n_samples, seed)
+    start, goal = _ends(known, whole)
+    guide = FMTx(known, whole)
+    guide.set_goal(goal)
+    step = 0.9 * guide.plan(start).cost / n_ticks  # underway at every tick
     planner = FMTx(grid, roadmap)
     planner.set_goal(goal)
     reach = round(sight / grid.resolution)
@@ -276,7 +280,7 @@ def disclosure(n_ticks: int, n_samples: int, *, sight: float = 4.0, seed: int = 
         grid.update_window(rows.start, cols.start, seen)
         path = planner.plan(robot)
         starts.append(robot)
-        robot = advance(path, 1.0) if path.solved else robot
+        robot = advance(path, step) if path.solved else robot
     return Scenario(
         name="disclosure",
         purpose=f"a sensor shows {2 * sight:g} m windows of a map unknown before, {where}",

@@ -12,8 +12,10 @@ from experiments.replanning_planners import Answer, BitStar, Entry
 from experiments.replanning_report import table
 from experiments.replanning_scenarios import Scenario, drawn_discs, moving_discs, window
 from planning import FMTx, Roadmap, Scratch
+from planning.smoothing import smooth
 
 LIMIT_S = 0.005
+BEST_KNOWN = 72.2  # metres, of the warehouse, by informed RRT* in 3 s
 
 
 def _drive(
@@ -106,12 +108,8 @@ def large(quick: bool) -> list[str]:
 
 def warehouse_map(quick: bool) -> list[str]:
     """Say how short a path is had in how much time, on one map."""
-    rows = []
-    try:
-        smooth = importlib.import_module("planning.smoothing").smooth
-    except ImportError:
-        smooth = None
-    for n_samples in (1000,) if quick else (1000, 3000, 10_000):
+    rows, claims = [], []
+    for n_samples in (1000,) if quick else (1000, 3000, 5000, 10_000):
         scenario = window(2, n_samples)
         for focus in (True, False):
             times = []
@@ -125,11 +123,17 @@ def warehouse_map(quick: bool) -> list[str]:
             path = planner.path(scenario.starts[0])
             label = f"FMTx, {n_samples} samples" + ("" if focus else ", whole tree")
             rows.append([label, f"{1e3 * np.median(times):.1f}", f"{path.cost:.2f}"])
-            if focus and smooth is not None:
+            if not path.solved:
+                continue
+            pulls = []
+            for _ in range(3 if quick else 7):
                 began = time.perf_counter()
                 shorter = smooth(path, world)
-                spent = np.median(times) + time.perf_counter() - began
-                rows.append([f"{label}, smoothed", f"{1e3 * spent:.1f}", f"{shorter.cost:.2f}"])
+                pulls.append(time.perf_counter() - began)
+            spent = 1e3 * (np.median(times) + np.median(pulls))
+            rows.append([f"{label}, smoothed", f"{spent:.1f}", f"{shorter.cost:.2f}"])
+            if shorter.cost <= 1.01 * BEST_KNOWN and spent <= 50.0:
+                claims.append(f"{label}, smoothed")
     try:
         importlib.import_module("ompl")
     except ImportError:
@@ -147,9 +151,11 @@ def warehouse_map(quick: bool) -> list[str]:
                 costs.append(peer.report().cost)
             label = f"OMPL BIT*, asked for {best * share:.1f} m, stopped at 250 ms"
             rows.append([label, f"{1e3 * np.median(times):.1f}", f"{np.median(costs):.2f}"])
+    said = f"Within 1% of {BEST_KNOWN} m, the best anyone found, after 50 ms: "
     header = ("planner", "ms", "path, m")
     purpose = scenario.purpose.split(", ")[-1]
-    return [f"### {purpose}: one plan from nothing, the roadmap given", "", *table(header, rows)]
+    title = f"### {purpose}: one plan from nothing, the roadmap given"
+    return [title, "", *table(header, rows), "", said + ("; ".join(claims) or "nobody") + "."]
 
 
 def _resident_kib() -> int:
