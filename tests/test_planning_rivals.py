@@ -305,6 +305,21 @@ def test_stopping_early_leaves_no_stale_costs(planner_class, monkeypatch):
     assert path.cost <= best.cost + (0.5 if planner_class is RRTx else 1e-9)
 
 
+@pytest.mark.parametrize("planner_class", [FMTStar, Scratch])
+def test_planners_that_start_over_never_stop_early(planner_class):
+    world = make_world(4, 1)
+    planner = planner_class(world, 200, seed=0)
+    planner.set_goal((18.0, 18.0))
+    planner.plan((2.0, 2.0), time_limit=1e-9)
+    for k in range(4):
+        world.move(k, (4.0 + 3.0 * k, 12.0))
+        assert planner.update(time_limit=1e-9).status is UpdateStatus.REPAIRED
+        anew = planner_class(world, planner.roadmap)
+        anew.set_goal((18.0, 18.0))
+        anew.plan((2.0, 2.0))
+        np.testing.assert_array_equal(planner.cost_to_goal, anew.cost_to_goal)
+
+
 @pytest.mark.parametrize("planner_class", ALL)
 @pytest.mark.parametrize("dimension", [1, 3])
 def test_radius_holds_in_other_dimensions(planner_class, dimension):
