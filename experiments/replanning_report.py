@@ -133,8 +133,8 @@ def slow_ticks(files: list[Path], planner: str = "FMTx") -> list[str]:
             ]
         )
     note = (
-        "Time goes with what a tick changes for the robot: where most ticks change nothing that "
-        "matters to it, the median is that of a look, and the slowest ticks are those that do."
+        "Where the slowest ticks did more work than the median one, that is what they cost; where "
+        "the work is alike, or the correlation low, it is the machine that was busy."
     )
     return [f"### Slow ticks of {planner}", "", note, "", *table(header, rows)]
 
