@@ -137,21 +137,33 @@ def centered_squares_sparse(data, indices, indptr, weight, shift, means, out):
 
 
 @kernel
-def gather_columns(matrix, columns, means, weight, shift, out):
-    """Set ``out[k] = weight * (A[:, j] - means[j] shift)`` with ``j = columns[k]``; out is (k, n).
+def gather_from_columns(matrix, start, columns, means, root, shift, out):
+    """Gather some centred, weighted columns, as many rows from ``start`` on as ``out`` holds.
 
-    weight, shift : (n,) or (0,), which leaves them out
+    matrix : (n, p) Fortran-ordered;  root, shift : (n,) or (0,), which leaves them out
+    out : (k, rows), overwritten by root * (A[:, j] - means[j] shift) with j = columns[k]
     """
     for k in range(len(columns)):
         column, mean, target = matrix[:, columns[k]], means[columns[k]], out[k]
         for i in range(len(target)):
-            target[i] = column[i]
+            target[i] = column[start + i]
         if len(shift):
             for i in range(len(target)):
-                target[i] -= mean * shift[i]
-        if len(weight):
+                target[i] -= mean * shift[start + i]
+        if len(root):
             for i in range(len(target)):
-                target[i] *= weight[i]
+                target[i] *= root[start + i]
+
+
+@kernel
+def gather_from_rows(matrix, start, columns, means, root, shift, out):
+    """Do the same on a C-ordered matrix, a row at a time so that memory is walked forwards."""
+    for i in range(out.shape[1]):
+        row = matrix[start + i]
+        move = shift[start + i] if len(shift) else 0.0
+        factor = root[start + i] if len(root) else 1.0
+        for k in range(len(columns)):
+            out[k, i] = factor * (row[columns[k]] - means[columns[k]] * move)
 
 
 @kernel
@@ -165,22 +177,39 @@ def combine_columns(matrix, columns, coef, out):
 
 
 @kernel
-def gram_sparse(data, indices, indptr, left, right, weight, scratch, out):
-    """Set ``out[a, b]`` to the inner products of columns, weighted by row; sparse columns.
+def gram_sparse(data, indices, indptr, left, right, weight, lower_only, out):
+    """Set ``out[b, a]`` to the weighted inner products of columns right[b] and left[a].
 
-    scratch : (n,) zeros on entry and on exit;  out : (len(left), len(right)), overwritten
+    The left columns are laid out by rows first, so that a product of columns costs the rows in
+    which both have an entry: density times less than walking along one column.
+
+    lower_only : leave out ``a > b``, where left and right are the same
+    out : (len(right), len(left)), overwritten
     """
+    n = len(weight)
+    begin = np.zeros(n + 1, dtype=np.int64)
+    for a in range(len(left)):
+        for slot in range(indptr[left[a]], indptr[left[a] + 1]):
+            begin[indices[slot] + 1] += 1
+    for i in range(n):
+        begin[i + 1] += begin[i]
+    place, value = np.empty(begin[n], dtype=np.int32), np.empty(begin[n])
+    end = begin[:n].copy()
+    for a in range(len(left)):
+        for slot in range(indptr[left[a]], indptr[left[a] + 1]):
+            i = indices[slot]
+            place[end[i]], value[end[i]] = a, data[slot]
+            end[i] += 1
+    out[:] = 0.0
     for b in range(len(right)):
-        begin, end = indptr[right[b]], indptr[right[b] + 1]
-        for slot in range(begin, end):
-            scratch[indices[slot]] = weight[indices[slot]] * data[slot]
-        for a in range(len(left)):
-            total = 0.0
-            for slot in range(indptr[left[a]], indptr[left[a] + 1]):
-                total += data[slot] * scratch[indices[slot]]
-            out[a, b] = total
-        for slot in range(begin, end):
-            scratch[indices[slot]] = 0.0
+        row = out[b]
+        for slot in range(indptr[right[b]], indptr[right[b] + 1]):
+            i = indices[slot]
+            share = weight[i] * data[slot]
+            for k in range(begin[i], end[i]):
+                if lower_only and place[k] > b:
+                    break
+                row[place[k]] += share * value[k]
 
 
 @kernel

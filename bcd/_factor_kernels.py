@@ -69,8 +69,11 @@ def append_column(R, support, s, j, z, outside):
 
 
 @kernel
-def remove_column(R, support, s, k):
-    """Take the k-th coordinate out and rotate R back to triangular form."""
+def remove_column(R, support, s, k, y):
+    """Take the k-th coordinate out and rotate R back to triangular form.
+
+    y : (at least s,) rotated alongside, so that a solution of R' y = rhs stays one without rhs[k]
+    """
     for c in range(k):
         row = R[c]
         for i in range(k, s - 1):
@@ -83,6 +86,8 @@ def remove_column(R, support, s, k):
             a, b = upper[i + 1], lower[i + 1]
             upper[i] = cosine * a + sine * b
             lower[i + 1] = cosine * b - sine * a
+        above, below = y[c], y[c + 1]
+        y[c], y[c + 1] = cosine * above + sine * below, cosine * below - sine * above
         support[c] = support[c + 1]
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from bcd._factor_kernels import (
     add_multiple,
     append_column,
+    dot,
     project_column,
     remove_column,
     solve_backward,
@@ -117,7 +118,7 @@ def join_support(G, x, l1, lower, upper, support, s, R):
         if is_free(x[j], l1[j], lower[j], upper[j]):
             joined[j] = True
         else:
-            remove_column(R, support, s, a)
+            remove_column(R, support, s, a, z)
             s -= 1
     for j in range(m):
         if joined[j] or G[j, j] <= 0.0:
@@ -140,7 +141,7 @@ def join_support(G, x, l1, lower, upper, support, s, R):
                 x[j] = 0.0
                 break
             if stopped < s:
-                remove_column(R, support, s, stopped)
+                remove_column(R, support, s, stopped, z)
                 s -= 1
     return s
 
@@ -171,6 +172,25 @@ def _start_errors(h, x, l1, lower, upper, free, e, eased):
 
 
 @kernel
+def _rates(G, support, s, free, v, e, moves, rate):
+    """Set ``rate = -G[:, S] v``; on the free coordinates, whose eased pull stands, it is ``-e``.
+
+    moves : (m,) zeros on entry and on exit
+    """
+    m = len(rate)
+    if 2 * s < m:
+        rate[:] = 0.0
+        subtract_rows(G, support, s, v, rate, m)
+        return
+    for a in range(s):
+        moves[support[a]] = v[a]
+    for j in range(m):
+        rate[j] = -e[j] if free[j] else -dot(G[j], moves, 0, m)
+    for a in range(s):
+        moves[support[a]] = 0.0
+
+
+@kernel
 def follow_path(G, h, x, l1, lower, upper, support, s, R, max_changes, counts):
     """Follow the path from x to the solution.
 
@@ -183,16 +203,18 @@ def follow_path(G, h, x, l1, lower, upper, support, s, R, max_changes, counts):
     for a in range(s):
         free[support[a]] = True
     e, eased, rate = np.empty(m), np.empty(m), np.empty(m)
-    v, z = np.empty(m), np.empty(m)
+    v, z, moves = np.empty(m), np.empty(m), np.zeros(m)
+    y = np.empty(m)  # R' y = e[S]
     _start_errors(h, x, l1, lower, upper, free, e, eased)
     t, changes, standing, status = 0.0, 0, 0, ARRIVED
+    for a in range(s):
+        y[a] = e[support[a]]
+    solve_forward(R, s, y)
     while True:
         for a in range(s):
-            v[a] = e[support[a]]
-        solve_forward(R, s, v)
+            v[a] = y[a]
         solve_backward(R, s, v)
-        rate[:] = 0.0
-        subtract_rows(G, support, s, v, rate, m)
+        _rates(G, support, s, free, v, e, moves, rate)
         step, hit, entering, stop = 1.0 - t, -1, False, 0.0
         for a in range(s):
             j = support[a]
@@ -234,7 +256,7 @@ def follow_path(G, h, x, l1, lower, upper, support, s, R, max_changes, counts):
             j = support[hit]
             x[j] = stop
             free[j] = False
-            remove_column(R, support, s, hit)
+            remove_column(R, support, s, hit, y)
             s -= 1
             continue
         j = hit
@@ -242,6 +264,7 @@ def follow_path(G, h, x, l1, lower, upper, support, s, R, max_changes, counts):
         outside = project_column(G, R, support, s, j, z)
         if outside > 0.0:
             append_column(R, support, s, j, z, outside)
+            y[s] = (e[j] - dot(z, y, 0, s)) / R[s, s]
             free[j] = True
             s += 1
             continue
@@ -265,11 +288,12 @@ def follow_path(G, h, x, l1, lower, upper, support, s, R, max_changes, counts):
             continue
         k = support[stopped]
         free[k] = False
-        remove_column(R, support, s, stopped)
+        remove_column(R, support, s, stopped, y)
         s -= 1
         outside = project_column(G, R, support, s, j, z)
         if outside > 0.0:
             append_column(R, support, s, j, z, outside)
+            y[s] = (e[j] - dot(z, y, 0, s)) / R[s, s]
             free[j] = True
             s += 1
     counts[0], counts[1] = s, changes

@@ -152,8 +152,9 @@ class GramProblem:
         lengths = np.sqrt(self.G.diagonal()[support]) * np.linspace(1.0, 1.01, len(support))
         block = np.empty((len(support), len(support)))
         gather(self.G, support, 1.0 / lengths, block)
-        factor, info = lapack.dpotrf(block.T, lower=1, clean=0)
+        factor, info = lapack.dpotrf(block.T, lower=1, clean=0, overwrite_a=1)
         if info != 0 or factor.diagonal().min(initial=1.0) ** 2 <= DEPENDENT:
+            gather(self.G, support, 1.0 / lengths, block)
             factor, pivots, rank, _ = lapack.dpstrf(block.T, tol=10.0 * DEPENDENT, lower=1)
             order = pivots[:rank] - 1
             support, lengths, factor = support[order], lengths[order], factor[:rank, :rank]

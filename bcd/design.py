@@ -23,11 +23,13 @@ from bcd._design_kernels import (
     correlate_columns,
     correlate_rows,
     correlate_sparse,
-    gather_columns,
+    gather_from_columns,
+    gather_from_rows,
     gram_sparse,
 )
 
 CHUNK = 256  # columns that are gathered at once
+SLAB = 2048  # samples that are gathered at once
 ZERO_COLUMN = 1e-26  # squared length, relative, below which centring left nothing but rounding
 Vector = NDArray[np.float64]
 Columns = NDArray[np.int32]
@@ -84,19 +86,19 @@ class DenseDesign:
 
     def gram(self, left: Columns, right: Columns) -> Vector:
         """Return the inner products of centred columns, of shape (len(left), len(right))."""
-        out = np.empty((len(left), len(right)))
-        n, nothing = self.shape[0], np.empty(0)
-        weight = nothing if self.root is None else self.weight
-        for start in range(0, len(right), CHUNK):
-            chosen = right[start : start + CHUNK]
-            block = np.empty((len(chosen), n))
-            gather_columns(self.matrix, chosen, self.means, weight, self.shift, block)
-            for other in range(0, len(left), CHUNK):
-                # centring one side is enough
-                rows = left[other : other + CHUNK]
-                part = np.empty((len(rows), n))
-                gather_columns(self.matrix, rows, self.means, nothing, nothing, part)
-                out[other : other + CHUNK, start : start + CHUNK] = part @ block.T
+        out = np.zeros((len(left), len(right)))
+        for start in range(0, self.shape[0], SLAB):
+            part = self._slab(right, start)
+            # BLAS does half the work where both sides are one
+            other = part if left is right else self._slab(left, start)
+            out += other @ part.T
+        return out
+
+    def _slab(self, columns: Columns, start: int) -> NDArray[np.float64]:
+        out = np.empty((len(columns), min(SLAB, self.shape[0] - start)))
+        root = np.empty(0) if self.root is None else self.root
+        gather = gather_from_columns if self.by_columns else gather_from_rows
+        gather(self.matrix, start, columns, self.means, root, self.shift, out)
         return out
 
     def product(self, columns: Columns, coef: Vector) -> Vector:
@@ -124,8 +126,10 @@ class SparseDesign:
 
     def gram(self, left: Columns, right: Columns) -> Vector:
         """Return the inner products of centred columns, of shape (len(left), len(right))."""
-        out = np.empty((len(left), len(right)))
-        gram_sparse(*self.parts, left, right, self.weight, np.zeros(self.shape[0]), out)
+        same = left is right
+        out = np.empty((len(right), len(left)))
+        gram_sparse(*self.parts, left, right, self.weight, same, out)
+        out = np.tril(out) + np.tril(out, -1).T if same else out.T
         if len(self.u):
             out -= (self.u @ self.u) * np.outer(self.means[left], self.means[right])
         return out
