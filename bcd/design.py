@@ -86,19 +86,20 @@ class DenseDesign:
 
     def gram(self, left: Columns, right: Columns) -> Vector:
         """Return the inner products of centred columns, of shape (len(left), len(right))."""
-        out = np.zeros((len(left), len(right)))
+        out, nothing = np.zeros((len(left), len(right))), np.empty(0)
+        same = left is right and len(self.u) == 0  # then BLAS does half the work
         for start in range(0, self.shape[0], SLAB):
-            part = self._slab(right, start)
-            # BLAS does half the work where both sides are one
-            other = part if left is right else self._slab(left, start)
+            part = self._slab(right, start, self.shift)
+            # centring one side is enough
+            other = part if same else self._slab(left, start, nothing)
             out += other @ part.T
         return out
 
-    def _slab(self, columns: Columns, start: int) -> NDArray[np.float64]:
+    def _slab(self, columns: Columns, start: int, shift: Vector) -> NDArray[np.float64]:
         out = np.empty((len(columns), min(SLAB, self.shape[0] - start)))
         root = np.empty(0) if self.root is None else self.root
         gather = gather_from_columns if self.by_columns else gather_from_rows
-        gather(self.matrix, start, columns, self.means, root, self.shift, out)
+        gather(self.matrix, start, columns, self.means, root, shift, out)
         return out
 
     def product(self, columns: Columns, coef: Vector) -> Vector:

@@ -102,14 +102,12 @@ def scikit_learn(X, y, alpha, l1_ratio, positive):
 def celer(X, y, alpha, l1_ratio, positive):
     """Solve with celer (Massias, Gramfort & Salmon, 2018)."""
     module = peer("celer")
-    if module is None:
+    if module is None or (positive and l1_ratio < 1.0):  # it has no positive elastic net
         return None
 
     def solve(tol):
         common = {"alpha": alpha, "fit_intercept": False, "tol": 0.5 * tol, "max_iter": 1000}
         if l1_ratio < 1.0:
-            if positive:
-                raise NotImplementedError("no positive elastic net")
             return module.ElasticNet(l1_ratio=l1_ratio, **common).fit(X, y).coef_
         return module.Lasso(positive=positive, **common).fit(X, y).coef_
 
