@@ -59,24 +59,30 @@ def coordinate_score(selection, g, u, L, D, l1, l2, lower, upper):
 
 
 @inner_kernel
-def variable_score(problem, rules, state, i):
-    """Score of coordinate i for a variable block; free coordinates at rest come last, not never."""
-    lower, upper = problem.lower[i], problem.upper[i]
+def ranked_score(selection, g, u, L, D, l1, l2, lower, upper):
+    """Score of a coordinate for a variable block; free ones at rest come last, not never."""
     # nobody knows the L_b of a block that is yet to be chosen: gsl takes the diagonal instead
-    score = coordinate_score(
+    bound = D if selection == GSL else L
+    score = coordinate_score(selection, g, u, bound, D, l1, l2, lower, upper)
+    if score <= OUT_OF_HEAP:
+        return OUT_OF_HEAP if is_active(u, l1, lower, upper) else 0.0
+    return score
+
+
+@inner_kernel
+def variable_score(problem, rules, state, i):
+    """Score of coordinate i for a variable block, see :func:`ranked_score`."""
+    return ranked_score(
         rules.selection,
         state.gradient[i],
         state.x[i],
-        rules.diagonal[i] if rules.selection == GSL else rules.lipschitz[i],
+        rules.lipschitz[i],
         rules.diagonal[i],
         problem.l1,
         problem.l2,
-        lower,
-        upper,
+        problem.lower[i],
+        problem.upper[i],
     )
-    if score <= OUT_OF_HEAP:
-        return OUT_OF_HEAP if is_active(state.x[i], problem.l1, lower, upper) else 0.0
-    return score
 
 
 @inner_kernel
@@ -198,13 +204,19 @@ def select_top(problem, rules, state, work):
 
     Zero when every coordinate is optimal.
     """
+    # arrays are taken out of their tuples: a call a coordinate would copy all of them
+    selection, size, l1, l2 = rules.selection, rules.block_size, problem.l1, problem.l2
+    x, gradient, lower, upper = state.x, state.gradient, problem.lower, problem.upper
+    lipschitz, diagonal, key, block = rules.lipschitz, rules.diagonal, work.key, work.block
     m = 0
-    for i in range(len(state.x)):
-        score = variable_score(problem, rules, state, i)
-        if score > 0.0:
-            m = offer(work.key, work.block, m, rules.block_size, score, i)
+    for i in range(len(x)):
+        score = ranked_score(
+            selection, gradient[i], x[i], lipschitz[i], diagonal[i], l1, l2, lower[i], upper[i]
+        )
+        if score > 0.0 and (m < size or score > key[0]):
+            m = offer(key, block, m, size, score, i)
     for a in range(m):
-        if work.key[a] > OUT_OF_HEAP:
+        if key[a] > OUT_OF_HEAP:
             return m
     return 0
 

@@ -1,8 +1,8 @@
 """When the active set is found: the theory's bound beside what greedy and random selection need.
 
-``python -m experiments identification`` writes ``output/identification/identification.csv`` and
-``.md``. Least squares with l1 and with x >= 0, more samples than unknowns (the bound needs strong
-convexity), proximal gradient updates of variable blocks, five seeds.
+``python -m experiments identification`` writes ``output/identification/identification.csv``,
+``.md`` and ``.png``. Least squares with l1 and with x >= 0, more samples than unknowns (the bound
+needs strong convexity), proximal gradient updates of variable blocks, five seeds.
 """
 
 from __future__ import annotations
@@ -53,6 +53,29 @@ def measure(seeds: range) -> list[tuple]:
     return rows
 
 
+def draw(rows: list[tuple], file: Path) -> None:
+    """Draw the bound and what was measured against the block size, every seed a point."""
+    import matplotlib.pyplot as plt
+
+    names = list(dict.fromkeys(row[0] for row in rows))
+    page, axes = plt.subplots(1, len(names), figsize=(7.2, 3.4), layout="constrained", sharey=True)
+    columns = (("the paper's bound", 4, "_"), ("greedy (gs-q)", 5, "o"), ("random", 6, "x"))
+    for axis, name in zip(axes, names, strict=True):
+        for place, (label, column, marker) in enumerate(columns):
+            points = [(row[1] * (0.9 + 0.1 * place), row[column]) for row in rows if row[0] == name]
+            axis.loglog(*zip(*points, strict=True), marker, label=label, markersize=6)
+        sizes = sorted({row[1] for row in rows})
+        axis.set_xticks(sizes, [str(size) for size in sizes])
+        axis.minorticks_off()
+        axis.set_title(name, fontsize=10)
+        axis.set_xlabel("block size")
+        axis.grid(alpha=0.3)
+    axes[0].set_ylabel("iterations to the active set")
+    axes[0].legend(fontsize=8)
+    page.savefig(file, dpi=110)
+    plt.close(page)
+
+
 def main(arguments: list[str]) -> None:
     """Measure, print and write the table."""
     parser = argparse.ArgumentParser(
@@ -74,4 +97,5 @@ def main(arguments: list[str]) -> None:
         table.append(f"| {name} | {size} | {bound:.0f} | {greedy:.0f} | {random:.0f} |")
     table += ["", "Iterations until the active set stood still, medians of five seeds.", ""]
     (options.output / "identification.md").write_text("\n".join(table))
+    draw(rows, options.output / "identification.png")
     print("\n".join(table))

@@ -1,8 +1,10 @@
 """What an iteration costs: the paper's own in numpy, the engine's, a scan and a heap.
 
 ``python -m experiments rule_costs`` writes ``output/rule_costs/rule_costs.csv`` and ``.md``. The
-paper's iteration computes the full gradient, sorts it and solves the block, in plain numpy. Medians
-of runs that take turns; BLAS in one thread for all.
+paper's iteration computes the full gradient, sorts it and solves the block, in plain numpy. An
+iteration's time is the slope between a short and a long run, so that what is done once (L_i, row
+sums, a row-wise copy) is told apart: it is in the column of the start. Medians of runs that take
+turns; BLAS in one thread for all.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ from problems import LeastSquares
 from problems.datasets import dataset_a, dataset_d
 
 ITERATIONS = 100
-Runs = dict[str, Callable[[], float]]
+SHORT = 0.2  # of a run's iterations, in the run that its start is told apart with
+Runs = dict[str, Callable[[int], float]]  # iterations to the objective reached
+Row = tuple[str, str, float, float, float]
 
 
 def numpy_iterations(A, y, size: int, n_iter: int) -> float:
@@ -52,65 +56,70 @@ def engine_iterations(problem, size: int, n_iter: int, **rules) -> float:
     return minimize(problem, block_size=size, tol=0.0, max_iter=n_iter, **rules).fun
 
 
-def interleaved(runs: Runs, repeats: int) -> dict[str, tuple[float, float]]:
-    """Median seconds of each run and what it reached; the first call of each is left out."""
-    reached = {name: run() for name, run in runs.items()}
-    times: dict[str, list[float]] = {name: [] for name in runs}
+def interleaved(runs: Runs, n_iter: int, repeats: int) -> dict[str, tuple[float, float, float]]:
+    """Seconds an iteration, seconds of the start and objective reached, by run.
+
+    Both seconds are from medians of a short and a long run; the first call of each is left out.
+    """
+    lengths = (max(round(SHORT * n_iter), 1), n_iter)
+    reached = {name: run(n_iter) for name, run in runs.items()}
+    times: dict[tuple[str, int], list[float]] = {}
     for _ in range(repeats):
         for name, run in runs.items():
-            began = time.perf_counter()
-            run()
-            times[name].append(time.perf_counter() - began)
-    return {name: (statistics.median(times[name]), reached[name]) for name in runs}
+            for length in lengths:
+                began = time.perf_counter()
+                run(length)
+                times.setdefault((name, length), []).append(time.perf_counter() - began)
+    rows = {}
+    for name in runs:
+        short, long = (statistics.median(times[name, length]) for length in lengths)
+        cost = (long - short) / (lengths[1] - lengths[0])
+        rows[name] = (cost, short - lengths[0] * cost, reached[name])
+    return rows
 
 
-def scan_and_heap(problem, size: int, n_iter: int) -> Runs:
-    """Return the same run with scores scanned and with scores in the indexed heap."""
-
-    def with_heap(heap: bool) -> Callable[[], float]:
-        return lambda: engine_iterations(problem, size, n_iter, heap=heap, selection="gs")
-
-    return {"engine, top-k scan": with_heap(False), "engine, heap": with_heap(True)}
+def numpy_run(problem, size: int) -> Callable[[int], float]:
+    """Return the paper's iterations on a problem, as a function of their number."""
+    return lambda n_iter: numpy_iterations(problem.A, problem.y, size, n_iter)
 
 
-def measure(repeats: int, quick: bool) -> list[tuple[str, str, float, float]]:
-    """Rows of (problem, method, microseconds an iteration, objective reached)."""
-    rows = []
+def engine_run(problem, size: int, **rules) -> Callable[[int], float]:
+    """Return the engine's iterations on a problem, as a function of their number."""
+    return lambda n_iter: engine_iterations(problem, size, n_iter, **rules)
+
+
+def measure(repeats: int, quick: bool) -> list[Row]:
+    """Rows of (problem, method, microseconds an iteration, of the start, objective reached)."""
     n_features, size = (2000, 20) if quick else (10_000, 50)
     problem = dataset_a(1000, n_features)
-    A = problem.A
-    dense = LeastSquares(A.toarray(), problem.y)
-    few = max(ITERATIONS // 5, 1)
+    dense = LeastSquares(problem.A.toarray(), problem.y)
     cases: list[tuple[str, int, Runs]] = [
         (
-            f"A, 1000 x {n_features} sparse, |b| = {size}",
-            few,
+            f"A, 1000 x {n_features}, |b| = {size}",
+            ITERATIONS,
             {
-                "the paper's iteration in numpy": lambda: numpy_iterations(A, problem.y, size, few),
-                "engine, top-k scan": lambda: engine_iterations(problem, size, few, heap=False),
-                "engine, heap": lambda: engine_iterations(problem, size, few, heap=True),
+                "the paper's iteration, numpy, dense A": numpy_run(dense, size),
+                "the paper's iteration, scipy.sparse A": numpy_run(problem, size),
+                "engine, sparse A, top-k scan": engine_run(problem, size, heap=False),
+                "engine, sparse A, heap": engine_run(problem, size, heap=True),
+                "engine, dense A, top-k scan": engine_run(dense, size),
             },
-        ),
-        (
-            f"A, 1000 x {n_features} dense, |b| = {size}",
-            few,
-            {
-                "the paper's iteration in numpy": lambda: numpy_iterations(
-                    dense.A, dense.y, size, few
-                ),
-                "engine, top-k scan": lambda: engine_iterations(dense, size, few),
-            },
-        ),
+        )
     ]
     for side in (50,) if quick else (50, 300):
         lattice = dataset_d(side, n_labelled=side)
         for block in (1, 5):
+            runs = {
+                "engine, top-k scan": engine_run(lattice, block, heap=False, selection="gs"),
+                "engine, heap": engine_run(lattice, block, heap=True, selection="gs"),
+            }
             name = f"lattice {side} x {side}, |b| = {block}"
-            cases.append((name, 20 * ITERATIONS, scan_and_heap(lattice, block, 20 * ITERATIONS)))
-    for name, n_iter, runs in cases:
-        for method, (seconds, reached) in interleaved(runs, repeats).items():
-            rows.append((name, method, 1e6 * seconds / n_iter, reached))
-    return rows
+            cases.append((name, 20 * ITERATIONS, runs))
+    return [
+        (name, method, 1e6 * cost, 1e6 * start, reached)
+        for name, n_iter, runs in cases
+        for method, (cost, start, reached) in interleaved(runs, n_iter, repeats).items()
+    ]
 
 
 def main(arguments: list[str]) -> None:
@@ -125,16 +134,19 @@ def main(arguments: list[str]) -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     with (options.output / "rule_costs.csv").open("w", newline="") as stream:
         writer = csv.writer(stream)
-        writer.writerow(["problem", "method", "microseconds_per_iteration", "objective"])
+        writer.writerow(["problem", "method", "us_per_iteration", "us_start", "objective"])
         writer.writerows(rows)
-    table = ["| problem | method | µs an iteration | ratio to the first | objective reached |"]
-    table += ["| --- | --- | --- | --- | --- |"]
+    table = [
+        "| problem | method | µs an iteration | ratio to the first | ms to start | objective |"
+    ]
+    table += ["| --- | --- | --- | --- | --- | --- |"]
     first: dict[str, float] = {}
-    for name, method, cost, reached in rows:
+    for name, method, cost, start, reached in rows:
         first.setdefault(name, cost)
         shown = name.replace("|b|", "b")
         table.append(
-            f"| {shown} | {method} | {cost:.1f} | {first[name] / cost:.1f} | {reached:.6g} |"
+            f"| {shown} | {method} | {cost:.1f} | {first[name] / cost:.1f} "
+            f"| {max(start, 0.0) / 1e3:.1f} | {reached:.6g} |"
         )
     table += ["", f"Medians of {options.repeats}, BLAS in one thread; {versions()}.", ""]
     (options.output / "rule_costs.md").write_text("\n".join(table))

@@ -145,9 +145,16 @@ def coordinate_gradient(problem, i, slope):
 def full_gradient(problem, slope, gradient):
     """Gradient of the loss, from the slopes, in one pass over A; overwritten."""
     k = problem.n_scores
-    if k == 1:
+    if k == 1:  # arrays are taken out of the problem: a call a column would copy all of it
+        if problem.kind == DENSE:
+            columns = problem.columns
+            for i in range(len(gradient)):
+                gradient[i] = fast_dot(columns[i], slope)
+            return
+        pointer, index, value = problem.col_ptr, problem.col_index, problem.col_value
         for i in range(len(gradient)):
-            gradient[i] = coordinate_gradient(problem, i, slope)
+            begin, end = pointer[i], pointer[i + 1]
+            gradient[i] = sparse_dot(index[begin:end], value[begin:end], slope)
         return
     gradient[:] = 0.0
     for j in range(len(gradient) // k):
