@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from graphs._jit import kernel
+import numpy as np
+
+from graphs._jit import kernel, prefetch
+
+AHEAD = 48  # slots by which memory is asked for
 
 
 @kernel
@@ -59,37 +63,6 @@ def reach(indptr, indices, weights, reached, queue):
                 reached[u] = True
                 queue[tail] = u
                 tail += 1
-
-
-@kernel
-def eliminate_leaves(vertex, parent, link, diagonal, b, factor):
-    """Take peeled vertices out of a system, leaves first; what is left keeps its answer.
-
-    vertex, parent : (k,) int32, link : (k,) float64, as ``graphs.forest.peel`` gives them
-    diagonal : (n,) float64, b : (n, c) float64; changed in place.  factor : (k,), overwritten
-    Returns whether all pivots were above zero.
-    """
-    for i in range(len(vertex)):
-        v, p = vertex[i], parent[i]
-        if not diagonal[v] > 0.0:
-            return False
-        if p >= 0:
-            factor[i] = link[i] / diagonal[v]
-            diagonal[p] -= factor[i] * link[i]
-            for c in range(b.shape[1]):
-                b[p, c] -= factor[i] * b[v, c]
-    return True
-
-
-@kernel
-def restore_leaves(vertex, parent, factor, diagonal, b, x):
-    """Fill the rows of x that ``eliminate_leaves`` took, roots first."""
-    for i in range(len(vertex) - 1, -1, -1):
-        v, p = vertex[i], parent[i]
-        for c in range(b.shape[1]):
-            x[v, c] = b[v, c] / diagonal[v]
-            if p >= 0:
-                x[v, c] -= factor[i] * x[p, c]
 
 
 @kernel
@@ -150,12 +123,13 @@ def ball_depth(indptr, indices, start, size, queue, seen):
 def relative_residual(indptr, indices, values, diagonal, b, x):
     """Largest ratio over the columns of the norms of b - A x and of b."""
     n, k = x.shape
-    worst = 0.0
+    last, worst = len(indices) - 1, 0.0
     for c in range(k):
         squares, whole = 0.0, 0.0
         for i in range(n):
             rest = b[i, c] - diagonal[i] * x[i, c]
             for s in range(indptr[i], indptr[i + 1]):
+                prefetch(x, np.int64(indices[min(s + AHEAD, last)]))
                 rest -= values[s] * x[indices[s], c]
             squares += rest * rest
             whole += b[i, c] * b[i, c]

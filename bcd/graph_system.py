@@ -18,6 +18,12 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from bcd import _system_kernels as kernels
+from bcd._elimination_kernels import (
+    eliminate_leaves,
+    open_records,
+    restore_leaves,
+    split_diagonal,
+)
 from bcd._multigrid_kernels import N_WORK, cycled_gradients
 from bcd._sweep_kernels import (
     BROKEN_DOWN,
@@ -168,19 +174,7 @@ def solve_graph_system(
     if not matrix.has_canonical_format:
         matrix = matrix.copy()
         matrix.sum_duplicates()
-    if not (np.isfinite(matrix.data).all() and np.isfinite(rhs).all()):
-        raise ValueError("Q and q must be finite, got NaN or inf.")
-    diagonal = matrix.diagonal()
-    tails = np.repeat(np.arange(len(diagonal), dtype=np.int32), np.diff(matrix.indptr))
-    keep = (matrix.indices != tails) & (matrix.data != 0.0)
-    counts = np.bincount(tails[keep], minlength=len(diagonal))
-    system = System(
-        indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int32),
-        indices=matrix.indices[keep].astype(np.int32),
-        values=matrix.data[keep],
-        diagonal=diagonal,
-        b=np.array(rhs.reshape(len(diagonal), -1)),
-    )
+    system = _split(matrix, np.array(rhs.reshape(matrix.shape[0], -1)))
     solution = solve_system(system, solver, tol, max_iter, verbose)
     warn_unless_solved(solution, tol, stacklevel=2)
     if rhs.ndim == 1:
@@ -189,6 +183,20 @@ def solve_graph_system(
             x=solution.x[:, 0].copy(),
         )
     return solution
+
+
+def _split(matrix, b: NDArray[np.float64]) -> System:
+    n, m = matrix.shape[0], matrix.nnz
+    indptr, diagonal = np.empty(n + 1, dtype=np.int32), np.empty(n)
+    indices, values = np.empty(m + 1, dtype=np.int32), np.empty(m + 1)  # one to spare
+    data = np.ascontiguousarray(matrix.data)
+    end = split_diagonal(
+        matrix.indptr.astype(np.int32, copy=False), matrix.indices.astype(np.int32, copy=False),
+        data, data.view(np.int64), indptr, indices, values, diagonal,
+    )  # fmt: skip
+    if end < 0 or not np.isfinite(b).all():
+        raise ValueError("Q and q must be finite, got NaN or inf.")
+    return System(indptr=indptr, indices=indices[:end], values=values[:end], diagonal=diagonal, b=b)
 
 
 def warn_unless_solved(solution: SystemSolution, tol: float, *, stacklevel: int) -> None:
@@ -208,33 +216,36 @@ def solve_system(
     """Eliminate what hangs on trees, then iterate on the core; ``system.b`` is left as it was."""
     if solver not in SOLVERS:
         raise ValueError(f"solver must be one of {', '.join(SOLVERS)}, got {solver!r}.")
-    n = len(system.diagonal)
+    n, k = system.b.shape
     vertex, parent = np.empty(n, dtype=np.int32), np.empty(n, dtype=np.int32)
-    carried, inside = np.empty(n, dtype=np.int64), np.ones(n, dtype=np.bool_)
-    node = np.empty((n, 3), dtype=np.int64)
-    bits = system.values.view(np.int64)
-    count = peel(system.indptr, system.indices, bits, inside, node, vertex, parent, carried)
-    if solver == "forest" and count < n:
+    factor, part = np.empty(n), np.empty((n, k))
+    core, diagonal, b = np.arange(n, dtype=np.int32), system.diagonal, system.b
+    count = 0
+    if n and np.diff(system.indptr).min() < 2:
+        record = np.empty((n, 3 + k), dtype=np.int64)
+        real = record.view(np.float64)
+        bits = system.values.view(np.int64)
+        open_records(system.indptr, system.indices, bits, diagonal, b, record, real)
+        count = eliminate_leaves(record, real, vertex, parent, factor, part)
+        core = np.flatnonzero(record[:, 0] >= 0).astype(np.int32)
+        if 0 < count < n:
+            diagonal, b = real[:, 2].copy(), real[:, 3:].copy()
+        del record, real
+    if solver == "forest" and 0 <= count < n:
         raise ValueError(
             f"solver='forest' needs a graph without cycles, got {n - count} vertices on cycles "
             "or between them; use solver='auto'."
         )
-    core = np.flatnonzero(node[:, 0] > 0).astype(np.int32)
-    del node
-    vertex, parent, link = vertex[:count], parent[:count], carried[:count].view(np.float64)
-    diagonal, b = system.diagonal.copy(), system.b.copy()
-    factor = np.zeros(count)
-    x = np.zeros_like(b)
+    x = np.zeros((n, k))
     status, steps, done = SystemStatus.EXACT, 0, "forest"
-    if not kernels.eliminate_leaves(vertex, parent, link, diagonal, b, factor):
-        status = SystemStatus.BROKEN_DOWN
+    if count < 0:
+        status, count = SystemStatus.BROKEN_DOWN, 0
     elif count < n:
         rows = _Core(system, core, diagonal, b, solver)
         if verbose:
             logger.info("%d of %d vertices eliminated, %s next", count, n, rows.solver)
         status, steps, done = rows.solve(x, tol, max_iter, verbose)
-    if status is not SystemStatus.BROKEN_DOWN or count < n:
-        kernels.restore_leaves(vertex, parent, factor, diagonal, b, x)
+    restore_leaves(vertex[:count], parent[:count], factor, part, x)
     residual = kernels.relative_residual(
         system.indptr, system.indices, system.values, system.diagonal, system.b, x
     )

@@ -8,6 +8,7 @@ from graphs.forest import (
     eliminate,
     first_fit_forests,
     greedy_forest,
+    lattice_combs,
     random_forest,
     solve_forest,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "greedy_coloring",
     "greedy_forest",
     "knn_graph",
+    "lattice_combs",
     "make_heap",
     "radius_graph",
     "random_forest",

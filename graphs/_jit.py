@@ -6,6 +6,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import numba
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba.core import cgutils, types
+from numba.extending import intrinsic
 
 F = TypeVar("F", bound=Callable)
 
@@ -67,3 +70,27 @@ def _warn_uncached() -> None:
         RuntimeWarning,
         stacklevel=5,
     )
+
+
+@intrinsic
+def prefetch(typing_context, array, i):
+    """Fetch the line of ``array[i]``, or of a row's first entry, some steps before it is needed.
+
+    A walk that jumps through memory otherwise waits at each jump. ``i`` is an int64 within bounds.
+    """
+
+    def generate(context, builder, signature, arguments):
+        kind = signature.args[0]
+        source = context.make_array(kind)(context, builder, arguments[0])
+        zero = ir.Constant(arguments[1].type, 0)
+        place = [arguments[1]] + [zero] * (kind.ndim - 1)
+        address = cgutils.get_item_pointer(context, builder, kind, source, place)
+        address = builder.bitcast(address, ir.IntType(8).as_pointer())
+        word = ir.IntType(32)
+        called = ir.FunctionType(ir.VoidType(), [address.type, word, word, word])
+        function = cgutils.get_or_insert_function(builder.module, called, "llvm.prefetch.p0")
+        to_read, keep, data = ir.Constant(word, 0), ir.Constant(word, 3), ir.Constant(word, 1)
+        builder.call(function, [address, to_read, keep, data])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), generate

@@ -326,6 +326,39 @@ def first_fit_forests(graph: CSRGraph, order: ArrayLike | None = None) -> NDArra
     return label
 
 
+def lattice_combs(n_rows: int, n_columns: int) -> NDArray[np.int32]:
+    """Partition a lattice into two interlocking combs: two trees, whatever its size.
+
+    One comb's spine is the first row and its teeth the even columns; the other's spine is the last
+    row and its teeth the odd columns. Vertices are numbered row by row.
+
+    Parameters
+    ----------
+    n_rows, n_columns : int
+        At least 2 and at least 1.
+
+    Returns
+    -------
+    label : ndarray of shape (n_rows * n_columns,), int32
+        0 or 1.
+
+    Examples
+    --------
+    >>> lattice_combs(3, 4).reshape(3, 4)
+    array([[0, 0, 0, 0],
+           [0, 1, 0, 1],
+           [1, 1, 1, 1]], dtype=int32)
+    """
+    if n_rows < 2 or n_columns < 1:
+        raise ValueError(
+            f"a lattice must have 2 rows and 1 column at least, got {n_rows} and {n_columns}."
+        )
+    label = np.empty((n_rows, n_columns), dtype=np.int32)
+    label[:] = np.arange(n_columns) % 2
+    label[0], label[-1] = 0, 1
+    return label.ravel()
+
+
 def greedy_forest(graph: CSRGraph, score: ArrayLike) -> NDArray[np.bool_]:
     """Grow a maximal induced forest, highest score first, skipping what would close a cycle.
 

@@ -9,6 +9,9 @@ from scipy.spatial import cKDTree
 from graphs._jit import kernel
 from graphs.csr import MAX_SLOTS, CSRGraph
 
+DEEP = 15  # dimensions above which a tree of boxes prunes nothing
+BLOCK, COLUMNS = 256, 2048  # points whose distances are held at a time
+
 
 def _checked_points(points: ArrayLike) -> NDArray[np.float64]:
     cloud = np.ascontiguousarray(points, dtype=np.float64)
@@ -87,7 +90,7 @@ def knn_graph(points: ArrayLike, k: int) -> CSRGraph:
         raise TypeError(f"k must be an integer, got {k!r}.")
     if not 1 <= k < len(cloud):
         raise ValueError(f"k must lie in 1..{len(cloud) - 1} for {len(cloud)} points, got {k}.")
-    nearest = cKDTree(cloud).query(cloud, k=k + 1)[1]
+    nearest = _nearest(cloud, k + 1)
     tails = np.repeat(np.arange(len(cloud)), k + 1)
     heads = nearest.ravel()
     # a point that coincides with others may not find itself first, so itself is dropped by name
@@ -97,6 +100,45 @@ def knn_graph(points: ArrayLike, k: int) -> CSRGraph:
     low, high = np.minimum(tails, heads)[keep], np.maximum(tails, heads)[keep]
     code = np.unique(low * np.int64(len(cloud)) + high)
     return _by_distance(cloud, code // len(cloud), code % len(cloud))
+
+
+def _nearest(cloud, k: int):
+    """Return the k points nearest to each, itself among them."""
+    if cloud.shape[1] <= DEEP:
+        return cKDTree(cloud).query(cloud, k=k)[1]
+    centred = cloud - cloud.mean(axis=0)
+    squares = np.einsum("ij,ij->i", centred, centred)
+    nearest = np.empty((len(cloud), k), dtype=np.int64)
+    for begin in range(0, len(cloud), BLOCK):
+        rows = nearest[begin : begin + BLOCK]
+        least = np.full(rows.shape, np.inf)
+        for first in range(0, len(cloud), COLUMNS):
+            columns = slice(first, first + COLUMNS)
+            product = centred[begin : begin + BLOCK] @ centred[columns].T
+            _keep_nearest(product, squares[columns], first, least, rows)
+    return nearest
+
+
+@kernel
+def _keep_nearest(product, squares, first, least, nearest):
+    """Sort candidates into each row's list by squared distance less the row's own square.
+
+    product : (b, c) float64, inner products;  squares : (c,) float64;  first : number of column 0
+    least : (b, k) float64, ascending, and nearest : (b, k) int64; changed in place
+    """
+    k = least.shape[1]
+    for i in range(len(product)):
+        worst = least[i, k - 1]
+        for j in range(len(squares)):
+            value = squares[j] - 2.0 * product[i, j]
+            if value < worst:
+                place = k - 1
+                while place > 0 and least[i, place - 1] > value:
+                    least[i, place] = least[i, place - 1]
+                    nearest[i, place] = nearest[i, place - 1]
+                    place -= 1
+                least[i, place], nearest[i, place] = value, first + j
+                worst = least[i, k - 1]
 
 
 def _by_distance(cloud, tails, heads) -> CSRGraph:

@@ -12,6 +12,7 @@ from graphs import (
     first_fit_forests,
     greedy_coloring,
     greedy_forest,
+    lattice_combs,
     random_forest,
     solve_forest,
 )
@@ -59,6 +60,16 @@ def test_first_fit_forests_are_acyclic_disjoint_and_first_fit(graph, random):
         for forest in range(label[v]):  # no earlier forest would have taken it
             earlier = [u for u in order[:place] if label[u] == forest]
             assert not is_forest(graph, [*earlier, v])
+
+
+def test_lattice_combs_are_two_trees():
+    for rows, columns in ((2, 1), (2, 2), (5, 4), (4, 7)):
+        lattice = nx.convert_node_labels_to_integers(nx.grid_2d_graph(rows, columns))
+        label = lattice_combs(rows, columns)
+        for comb in (0, 1):
+            assert nx.is_tree(lattice.subgraph(np.flatnonzero(label == comb).tolist()))
+    with pytest.raises(ValueError, match="1 column at least, got 1 and 3"):
+        lattice_combs(1, 3)
 
 
 @given(graphs(), st.randoms(use_true_random=False))

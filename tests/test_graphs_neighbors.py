@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphs import knn_graph, radius_graph, spatial_order
+from graphs import knn_graph, neighbors, radius_graph, spatial_order
 
 CLOUDS = st.tuples(st.integers(2, 25), st.integers(1, 4), st.integers(0, 99), st.booleans()).map(
     lambda t: (
@@ -87,3 +87,19 @@ def test_bad_clouds_are_refused(call, message):
 def test_knn_graph_refuses_a_number_of_neighbours_that_is_no_integer(k):
     with pytest.raises(TypeError, match="k must be an integer, got"):
         knn_graph([[0.0], [1.0], [2.0]], k)
+
+
+def test_neighbours_in_many_dimensions_are_those_of_a_full_scan(monkeypatch):
+    monkeypatch.setattr(neighbors, "BLOCK", 7)
+    monkeypatch.setattr(neighbors, "COLUMNS", 11)
+    points = np.random.default_rng(0).standard_normal((60, 20)) + 100.0
+    distance = np.linalg.norm(points[:, None] - points[None], axis=2)
+    nearest = np.argsort(distance, axis=1)[:, 1:4]
+    expected = {tuple(sorted((i, int(j)))) for i in range(60) for j in nearest[i]}
+    graph = knn_graph(points, 3)
+    assert set(zip(graph.tails().tolist(), graph.indices.tolist(), strict=True)) == {
+        pair for u, v in expected for pair in ((u, v), (v, u))
+    }
+    np.testing.assert_allclose(graph.weights, distance[graph.tails(), graph.indices])
+    twins = knn_graph(np.zeros((5, 20)), 1)  # none finds itself first
+    assert (twins.degrees > 0).all()

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from bcd import minimize
 from experiments.paper.optima import BY_POINT, distance, problem
 from experiments.paper.settings import ITERATIONS, Setting
-from graphs import first_fit_forests, greedy_coloring
+from graphs import first_fit_forests, greedy_coloring, lattice_combs
 
 SEED = 0
 SIDE = 50  # of the lattice of data set D
@@ -46,13 +46,6 @@ class Curve:
         return float(self.gap[min(iteration, len(self.gap) - 1)])
 
 
-def lattice_combs(vertices: NDArray) -> list[NDArray]:
-    """Partition a lattice of rows of ``SIDE`` into two interlocking combs, both trees."""
-    row, column = np.divmod(vertices, SIDE)
-    first = (row == 0) | ((column % 2 == 0) & (row < SIDE - 1))
-    return [np.flatnonzero(first), np.flatnonzero(~first)]
-
-
 def rules(setting: Setting) -> dict:
     """Arguments of ``minimize``; forests and colours in a given order are the user's blocks."""
     instance = problem(setting.data)
@@ -65,7 +58,8 @@ def rules(setting: Setting) -> dict:
         label = first_fit_forests(graph, order) if trees else greedy_coloring(graph, order)
         partition = [np.flatnonzero(label == b) for b in range(label.max() + 1)]
     elif setting.partition == "combs":
-        partition = lattice_combs(instance.vertices)
+        label = lattice_combs(SIDE, SIDE)[instance.vertices]
+        partition = [np.flatnonzero(label == b) for b in (0, 1)]
     size: int | None = setting.size
     if not size:  # general blocks of n^(1/3) beside forests
         size = round(instance.n_coordinates ** (1 / 3))
