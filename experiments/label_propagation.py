@@ -1,9 +1,10 @@
 """Label propagation on graphs, raced: time to a relative suboptimality, and peak memory.
 
 ``python -m experiments label_propagation [--quick] [--cells NAME ...]`` writes
-``output/label_propagation/label_propagation.csv`` and ``.md``. Each solver runs in a process of its
-own on the same reduced system, with ever tighter tolerance; its best time a level counts. Set
-``OMP_NUM_THREADS=1`` to keep threads out of it.
+``output/label_propagation/label_propagation.csv`` and ``.md`` after every cell; rows of cells that
+are not run again are kept, so that a long race can be run cell by cell. Each solver runs in a
+process of its own on the same reduced system, with ever tighter tolerance; its best time a level
+counts. Set ``OMP_NUM_THREADS=1`` to keep threads out of it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from bcd import LabelPropagation, solve_graph_system
-from experiments.label_propagation_cells import CELLS, SMALL, make_cell
+from experiments.label_propagation_cells import CELLS, SMALL, make_cell, tree
 
 LEVELS = (1e-3, 1e-6, 1e-9)
 BUDGET_S = 25.0
@@ -31,8 +32,8 @@ TOLERANCES = (1e-1, 3e-2, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 
 
 def southwell(Q, q):
-    """Ours, at each level's own tolerance."""
-    for tol in LEVELS:
+    """Ours, at each level's own tolerance and at looser ones."""
+    for tol in (1e-1, 1e-2, *LEVELS):
         yield lambda tol=tol: solve_graph_system(Q, q, tol=tol).x
 
 
@@ -70,7 +71,21 @@ def pyamg(Q, q):
         yield lambda tol=tol: ruge_stuben_solver(csr_matrix(Q)).solve(q, tol=tol, accel="cg")
 
 
-SOLVERS = {f.__name__: f for f in (southwell, jacobi_cg, cholmod, pyamg, spsolve)}
+def pardiso(Q, q):
+    """Intel's PARDISO through pypardiso, its factor not kept between calls."""
+    from pypardiso import PyPardisoSolver
+    from scipy.sparse import csr_matrix
+
+    def solve():
+        solver = PyPardisoSolver()
+        x = solver.solve(csr_matrix(Q), q)
+        solver.free_memory(everything=True)
+        return x
+
+    yield solve
+
+
+SOLVERS = {f.__name__: f for f in (southwell, jacobi_cg, cholmod, pardiso, pyamg, spsolve)}
 
 
 def _serve(solver: str, Q, q, repeats: int, connection) -> None:
@@ -153,37 +168,64 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--cells", nargs="*", choices=list(CELLS), default=None)
     options = parser.parse_args(arguments)
     names = options.cells or (SMALL if options.quick else list(CELLS))
+    options.output.mkdir(parents=True, exist_ok=True)
+    file = options.output / "label_propagation.csv"
+    rows = [row for row in _read(file) if row[0] not in names]
     warm_up()
-    rows: list[tuple] = []
-    table = ["| graph | solver | ms to 1e-3 / 1e-6 / 1e-9 | peak MB |", "| --- | --- | --- | --- |"]
     for name in names:
         Q, q = make_cell(name)
         best = solve_graph_system(Q, q, tol=1e-15).x
+        off = np.linalg.norm(q - Q @ best) / np.linalg.norm(q)
+        print(f"{name}: reference with a relative residual of {off:.1e}", flush=True)
         for solver in SOLVERS:
             reached = run(solver, Q, q, best, 5 if len(q) < 200_000 else 1)
-            cells = " / ".join(
-                f"{reached[level][0]:.3g}" if level in reached else "-" for level in LEVELS
-            )
-            peak = max((megabytes for _, megabytes in reached.values()), default=0.0)
-            table.append(f"| {name}, {len(q)} | {solver} | {cells} | {peak:.0f} |")
-            print(table[-1], flush=True)
-            rows += [(name, len(q), solver, level, *pair) for level, pair in reached.items()]
-    machine = ", ".join(
+            pairs = [reached.get(level, ("", "")) for level in LEVELS]
+            rows += [
+                (name, len(q), solver, level, *pair)
+                for level, pair in zip(LEVELS, pairs, strict=True)
+            ]
+        with file.open("w", newline="") as opened:
+            writer = csv.writer(opened)
+            writer.writerow(HEADER)
+            writer.writerows(rows)
+        table = [*report(rows), "", *digits_rows(), "", _machine()]
+        (options.output / "label_propagation.md").write_text("\n".join([*table, ""]))
+        print("\n".join(line for line in table if line.startswith(f"| {name}")), flush=True)
+    print("\n".join(table[-6:]))
+
+
+HEADER = ("graph", "unknowns", "solver", "level", "ms", "peak_mb")
+
+
+def _read(file: Path) -> list[tuple]:
+    if not file.exists():
+        return []
+    with file.open(newline="") as opened:
+        return [tuple(row) for row in csv.reader(opened)][1:]
+
+
+def report(rows: list[tuple]) -> list[str]:
+    """One line a graph and solver, graphs in the order of the race."""
+    table = ["| graph | solver | ms to 1e-3 / 1e-6 / 1e-9 | peak MB |", "| --- | --- | --- | --- |"]
+    keys = list(dict.fromkeys((row[0], row[1], row[2]) for row in rows))
+    for name, n, solver in sorted(keys, key=lambda key: list(CELLS).index(key[0])):
+        own = [row for row in rows if row[0] == name and row[2] == solver]
+        times = " / ".join(f"{float(row[4]):.3g}" if row[4] != "" else "-" for row in own)
+        peak = max((float(row[5]) for row in own if row[5] != ""), default=0.0)
+        table.append(f"| {name}, {n} | {solver} | {times} | {peak:.0f} |")
+    return table
+
+
+def _machine() -> str:
+    versions = ", ".join(
         f"{package} {importlib.metadata.version(package)}"
         for package in ("numpy", "scipy", "numba")
     )
-    table += ["", *digits_rows(), "", f"{machine}; Python {platform.python_version()}"]
-    table[-1] += f"; {os.cpu_count()} cores"
-    options.output.mkdir(parents=True, exist_ok=True)
-    with (options.output / "label_propagation.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("graph", "unknowns", "solver", "level", "ms", "peak_mb"))
-        writer.writerows(rows)
-    (options.output / "label_propagation.md").write_text("\n".join([*table, ""]))
-    print("\n".join(table[-7:]))
+    return f"{versions}; Python {platform.python_version()}; {os.cpu_count()} cores"
 
 
 def warm_up() -> None:
     """Compile every kernel of the race before any clock runs."""
     for solver in ("sweep", "multigrid", "auto"):
         solve_graph_system(*make_cell("two moons"), solver=solver, tol=1e-6)
+    solve_graph_system(*tree(1000))

@@ -34,13 +34,16 @@ def _neighbors(n: int, d: int):
     return reduced(W, rng.choice(n, 1000, replace=False), rng.choice([-1.0, 1.0], 1000))
 
 
-def _tree(n: int):
+def tree(n: int):
+    """Return a random recursive tree of n vertices, names shuffled, 1000 labelled at most."""
     rng = np.random.default_rng(0)
     names = rng.permutation(n)
     tails, heads = names[1:], names[(rng.random(n - 1) * np.arange(1, n)).astype(np.int64)]
     half = sp.coo_array((np.ones(n - 1), (tails, heads)), shape=(n, n))
     W = sp.csr_array(half + half.T)
-    return reduced(W, rng.choice(n, 1000, replace=False), rng.choice([-1.0, 1.0], 1000))
+    n_labelled = min(1000, n // 10)
+    labels = rng.choice([-1.0, 1.0], n_labelled)
+    return reduced(W, rng.choice(n, n_labelled, replace=False), labels)
 
 
 def _lattice(side: int, n_labelled: int):
@@ -58,7 +61,7 @@ CELLS = {
     "lattice 50": lambda: _lattice(50, 100),
     "kNN 1e5 2-D": lambda: _neighbors(100_000, 2),
     "kNN 1e5 10-D": lambda: _neighbors(100_000, 10),
-    "random tree 1e6": lambda: _tree(1_000_000),
+    "random tree 1e6": lambda: tree(1_000_000),
     "lattice 1000": lambda: _lattice(1000, 1000),
     "kNN 1e6 2-D": lambda: _neighbors(1_000_000, 2),
 }
