@@ -201,9 +201,11 @@ def enet_path(
 
 def read_alphas(alphas) -> NDArray[np.float64]:
     """Return penalties, descending."""
+    for k, alpha in enumerate(np.ravel(np.asarray(alphas, dtype=object))):
+        check_number(f"alphas[{k}]", alpha, 0.0)
     grid = np.sort(np.asarray(alphas, dtype=np.float64))[::-1]
-    if grid.ndim != 1 or len(grid) == 0 or not (np.isfinite(grid) & (grid >= 0.0)).all():
-        raise ValueError(f"alphas must be finite numbers of at least 0, got {alphas!r}.")
+    if grid.ndim != 1 or len(grid) == 0:
+        raise ValueError(f"alphas must be a sequence of numbers, got {alphas!r}.")
     return grid
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +24,9 @@ from bcd.duality import Certificate, certify
 from bcd.result import History, Result, Status
 from bcd.screening import screen
 from bcd.separable import separable
+
+if TYPE_CHECKING:
+    from bcd.glm import DualCertificate
 
 FIRST_BLOCK = 64
 GROWTH = 0.6  # zeros in the working set, in multiples of the support
@@ -62,7 +66,9 @@ class _Books:
     support: NDArray = field(default_factory=lambda: np.empty(0, dtype=np.int32))
     identified_at: int = 0
 
-    def enter(self, certificate: Certificate, block_size: int, support: NDArray) -> None:
+    def enter(
+        self, certificate: Certificate | DualCertificate, block_size: int, support: NDArray
+    ) -> None:
         elapsed = time.perf_counter() - self.started
         if not np.array_equal(support, self.support):
             self.support, self.identified_at = support, len(self.rows["gap"])

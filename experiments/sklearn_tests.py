@@ -26,6 +26,10 @@ SWEEPS = "counts scikit-learn's sweeps, sets their number or expects their failu
 GRAM = "hands over a Gram matrix and expects it to be used or refused"
 MULTITASK = "of the multitask classes, which this module does not replace"
 NAMES = "expects scikit-learn's wording of an error or its parameter list"
+SOLVERS = "of one of scikit-learn's solvers: its random numbers, its refusals, its float64"
+LAST_DIGITS = "compares a gap of rounding errors to seven digits"
+CALLBACKS = "of scikit-learn's experimental callbacks"
+CERTIFIED = "expects a warning or a result of a run cut short, where ours is solved by then"
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,8 @@ MODULES = (
             (r"max_iter|convergence|n_iter|overrided_gram|zero_iter", SWEEPS),
             (r"precompute|gram|Xy|uniform_targets", GRAM),
             (r"[Mm]ulti_?[Tt]ask|multioutput", MULTITASK),
+            (r"lasso_dual_gap", LAST_DIGITS),
+            (r"l1_ratio|alphas_validation|nonfinite|deprecated_n_alphas|check_input", NAMES),
             (r"random_descent|selection|path_parameters|path_unknown|parameter|warning", NAMES),
         ),
     ),
@@ -55,8 +61,21 @@ MODULES = (
         ("Lasso", "ElasticNet", "LassoCV", "ElasticNetCV"),
         (
             (r"max_iter|convergence|n_iter", SWEEPS),
+            (r"sparse_enet_coordinate_descent", CERTIFIED),
             (r"precompute|gram", GRAM),
             (r"[Mm]ulti_?[Tt]ask", MULTITASK),
+        ),
+    ),
+    Module(
+        "sklearn.linear_model.tests.test_logistic",
+        ("LogisticRegression", "LogisticRegressionCV"),
+        (
+            (r"callback", CALLBACKS),
+            (r"scoring_path|default_scorer|predict_proba_multinomial|multinomial_score", PRIVATE),
+            (r"max_iter|n_iter|warm_start", SWEEPS),
+            (r"liblinear|large_sparse|dtype_match|newton_cholesky|consistency_path", SOLVERS),
+            (r"warns|deprecated|incompatible|non_elasticnet|penalty_none|legacy", NAMES),
+            (r"metadata_routing|multi_class|check_solver", NAMES),
         ),
     ),
 )

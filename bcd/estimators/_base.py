@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -69,6 +70,8 @@ def warn_unless_solved(result, tol: float, scale: float = 1.0, *, stacklevel: in
 class LinearModel(BaseEstimator):
     """A model whose answers depend on ``X @ coef_.T + intercept_``; X may be sparse."""
 
+    coef_: Any
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
@@ -77,7 +80,10 @@ class LinearModel(BaseEstimator):
     def _scores(self, X):
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse=["csr", "csc", "coo"], dtype=FLOATS, reset=False)
-        return X @ self.coef_.T + self.intercept_
+        scores = X @ self.coef_.T
+        if sp.issparse(scores):  # of a sparse X with coefficients made sparse
+            scores = scores.toarray()
+        return scores + self.intercept_
 
     @property
     def sparse_coef_(self):
@@ -135,6 +141,29 @@ class LinearClassifier(ClassifierMixin, LinearModel):
         if scores.ndim == 1:
             return self.classes_[(scores > 0).astype(np.intp)]
         return self.classes_[scores.argmax(axis=1)]
+
+    def sparsify(self):
+        """Make ``coef_`` a sparse matrix, which is smaller where most of it is zero.
+
+        Returns
+        -------
+        self : object
+        """
+        check_is_fitted(self)
+        self.coef_ = sp.csr_matrix(self.coef_)
+        return self
+
+    def densify(self):
+        """Make ``coef_`` an array again.
+
+        Returns
+        -------
+        self : object
+        """
+        check_is_fitted(self)
+        if sp.issparse(self.coef_):
+            self.coef_ = self.coef_.toarray()
+        return self
 
 
 class LogisticClassifier(LinearClassifier):

@@ -7,7 +7,7 @@ from sklearn.base import MultiOutputMixin
 
 from bcd.estimators._base import LinearRegressor, check_settings
 from bcd.estimators._least_squares import read_bounds, solve, weighted_design
-from bcd.estimators._validation import read_data, read_penalty_factor, read_weights
+from bcd.estimators._validation import check_size, read_data, read_penalty_factor, read_weights
 
 
 class ElasticNet(MultiOutputMixin, LinearRegressor):
@@ -123,7 +123,7 @@ class ElasticNet(MultiOutputMixin, LinearRegressor):
         self.verbose = verbose
         self.callback = callback
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, check_input=True):
         """Fit the model.
 
         Parameters
@@ -135,6 +135,8 @@ class ElasticNet(MultiOutputMixin, LinearRegressor):
             Each target is a problem of its own.
         sample_weight : float or array-like of shape (n_samples,), default=None
             A weight k counts as k repeats, 0 as removed. Scaled to the sum n_samples.
+        check_input : bool, default=True
+            Accepted for scikit-learn's sake and without effect: X and y are always looked at.
 
         Returns
         -------
@@ -144,7 +146,8 @@ class ElasticNet(MultiOutputMixin, LinearRegressor):
         ------
         ValueError
             If a parameter is out of its range, bounds cross, a penalty factor is negative, or X, y
-            or the weights are empty, not finite or of lengths that do not match.
+            or the weights are empty, not finite, of lengths that do not match or so large that
+            their squares overflow.
 
         Warns
         -----
@@ -158,6 +161,7 @@ class ElasticNet(MultiOutputMixin, LinearRegressor):
         n_samples, n_features = X.shape
         penalty_factor = read_penalty_factor(self.penalty_factor, n_features)
         bounds = read_bounds(self.bounds, n_features, self.positive)
+        check_size(X, y)
         design = weighted_design(X, weights, self.fit_intercept)
         targets = y.reshape(n_samples, -1)
         outcomes = []

@@ -135,7 +135,7 @@ class ElasticNetCV(ElasticNet):
         tags.target_tags.multi_output = False
         return tags
 
-    def fit(self, X, y, sample_weight=None, **params):
+    def fit(self, X, y, sample_weight=None, **params):  # type: ignore[override]
         """Choose the penalty by cross-validation, then fit on all of X.
 
         Parameters
@@ -242,7 +242,11 @@ class ElasticNetCV(ElasticNet):
         if not isinstance(self.alphas, numbers.Integral):
             return read_alphas(self.alphas)
         check_number("alphas", self.alphas, 1)
-        check_number("l1_ratio", l1_ratio, 0.0, 1.0, above=True)
+        if l1_ratio == 0.0:
+            raise ValueError(
+                "alphas must be given where l1_ratio=0, got the number "
+                f"{self.alphas} of a grid, whose largest alpha only an l1 penalty has."
+            )
         largest = largest_alpha(
             design,
             target,

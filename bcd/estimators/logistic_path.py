@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from bcd.design import make_design
 from bcd.estimators._base import LogisticClassifier, check_settings
 from bcd.estimators._validation import (
+    check_choice,
     check_count,
     check_flag,
     check_number,
@@ -24,6 +26,7 @@ from bcd.estimators._validation import (
     read_samples,
 )
 from bcd.estimators.logistic import (
+    PENALTIES,
     LogisticRegression,
     fit_classes,
     read_class_weight,
@@ -177,6 +180,10 @@ class LogisticRegressionCV(LogisticClassifier):
         Whether to fit an intercept, which is never penalised.
     cv : int, splitter or iterable, default=None
         5 stratified folds when None.
+    dual, intercept_scaling, solver
+        Accepted for scikit-learn's sake and without effect, see :class:`LogisticRegression`.
+    penalty : {"l1", "l2", "elasticnet"}, default="deprecated"
+        Deprecated, as in scikit-learn 1.8: ``l1_ratios`` tells which penalties.
     scoring : str or callable, default=None
         What is maximised over the left-out samples: accuracy when None.
     tol, max_iter, class_weight, random_state, verbose
@@ -186,6 +193,8 @@ class LogisticRegressionCV(LogisticClassifier):
     refit : bool, default=True
         Whether to fit all samples with the best choice; else the folds' coefficients at each fold's
         best choice are averaged.
+    use_legacy_attributes : bool, default=False
+        False only: the attributes are arrays.
     penalty_factor : array-like of shape (n_features,), default=None
         See :class:`LogisticRegression`.
 
@@ -220,28 +229,38 @@ class LogisticRegressionCV(LogisticClassifier):
         l1_ratios=(0.0,),
         fit_intercept=True,
         cv=None,
+        dual=False,
+        penalty="deprecated",
         scoring=None,
+        solver="gs-q",
         tol=1e-4,
         max_iter=100,
         class_weight=None,
         n_jobs=None,
         verbose=0,
         refit=True,
+        intercept_scaling=1.0,
         random_state=None,
+        use_legacy_attributes=False,
         penalty_factor=None,
     ):
         self.Cs = Cs
         self.l1_ratios = l1_ratios
         self.fit_intercept = fit_intercept
         self.cv = cv
+        self.dual = dual
+        self.penalty = penalty
         self.scoring = scoring
+        self.solver = solver
         self.tol = tol
         self.max_iter = max_iter
         self.class_weight = class_weight
         self.n_jobs = n_jobs
         self.verbose = verbose
         self.refit = refit
+        self.intercept_scaling = intercept_scaling
         self.random_state = random_state
+        self.use_legacy_attributes = use_legacy_attributes
         self.penalty_factor = penalty_factor
 
     def fit(self, X, y, sample_weight=None):
@@ -264,9 +283,7 @@ class LogisticRegressionCV(LogisticClassifier):
             As :class:`LogisticRegression` does, and if a fold lacks a class in its training part.
         """
         check_settings(self)
-        ratios = np.atleast_1d(np.asarray(self.l1_ratios, dtype=np.float64))
-        for ratio in ratios:
-            check_number("l1_ratios", ratio, 0.0, 1.0)
+        ratios = self._read_ratios()
         Cs = read_Cs(self.Cs)
         X, y = read_samples(self, X, y)
         classes, label = read_labels(y)
@@ -325,6 +342,29 @@ class LogisticRegressionCV(LogisticClassifier):
             self.coef_ = coefs[every].mean(axis=0).astype(X.dtype)
             self.intercept_ = intercepts[every].mean(axis=0).astype(X.dtype)
         return self
+
+    def _read_ratios(self):
+        """Shares of l1 to try, by ``l1_ratios`` or by the deprecated name of a penalty."""
+        if not (isinstance(self.use_legacy_attributes, bool) and not self.use_legacy_attributes):
+            raise ValueError(
+                "use_legacy_attributes must be False: scikit-learn's dictionaries of attributes "
+                f"are not kept here, got {self.use_legacy_attributes!r}."
+            )
+        given = self.l1_ratios
+        if not (isinstance(self.penalty, str) and self.penalty == "deprecated"):
+            check_choice("penalty", self.penalty, ("l1", "l2", "elasticnet"))
+            warnings.warn(
+                "penalty is deprecated, as in scikit-learn 1.8: use l1_ratios=(1,) for 'l1', "
+                "(0,) for 'l2', numbers between them for 'elasticnet'.",
+                FutureWarning,
+                stacklevel=3,
+            )
+            if self.penalty != "elasticnet":
+                given = (PENALTIES[self.penalty],)
+        ratios = np.atleast_1d(np.asarray(given, dtype=np.float64))
+        for ratio in ratios:
+            check_number("l1_ratios", ratio, 0.0, 1.0)
+        return ratios
 
     def _fit_all(self, X, y, label, weights, sample_weight, factor, design):
         balance = read_class_weight(self.class_weight, self.classes_, y, sample_weight)
