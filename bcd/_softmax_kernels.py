@@ -1,29 +1,44 @@
-"""Compiled passes of multinomial regression: scores Z, probabilities P, both (n, K).
+"""Compiled passes of multinomial regression: scores Z, probabilities P, both (K, n), K classes.
 
-The Hessian in the scores of a sample of weight w is ``w (diag(p) - p p')``; coordinates are (k, K),
-one row a feature of the working block, which is compressed by columns (``ptr, index, value``).
+The Hessian in the scores of a sample of weight w is ``w (diag(p) - p p')``; coordinates are (K, k),
+one column a feature of the working block, whose columns are compressed (``ptr, index, value``).
 """
 
 import math
 
 import numpy as np
 
+from bcd._score_kernels import CHUNK, exp_not_positive
 from graphs._jit import kernel
 
 
 @kernel
 def softmax_losses(Z, label, weight, P):
     """Fill the probabilities and return the weighted sum of ``log sum exp(z) - z_label``."""
+    n_classes, n = Z.shape
+    top, mass, x, shifted = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK)
     total = 0.0
-    for i in range(len(Z)):
-        top = Z[i].max()
-        mass = 0.0
-        for c in range(Z.shape[1]):
-            P[i, c] = math.exp(Z[i, c] - top)
-            mass += P[i, c]
-        for c in range(Z.shape[1]):
-            P[i, c] /= mass
-        total += weight[i] * (math.log(mass) + top - Z[i, label[i]])
+    for start in range(0, n, CHUNK):
+        m = min(CHUNK, n - start)
+        top[:m] = Z[0, start : start + m]
+        for c in range(1, n_classes):
+            for i in range(m):
+                top[i] = max(top[i], Z[c, start + i])
+        mass[:m] = 0.0
+        for c in range(n_classes):
+            own = P[c, start : start + m]
+            for i in range(m):
+                x[i] = Z[c, start + i] - top[i]
+            exp_not_positive(x[:m], shifted[:m], own)
+            for i in range(m):
+                mass[i] += own[i]
+        for i in range(m):
+            z = Z[label[start + i], start + i]
+            total += weight[start + i] * (math.log(mass[i]) + (top[i] - z))
+            mass[i] = 1.0 / mass[i]
+        for c in range(n_classes):
+            for i in range(m):
+                P[c, start + i] *= mass[i]
     return total
 
 
@@ -31,53 +46,35 @@ def softmax_losses(Z, label, weight, P):
 def softmax_distance(P, V, weight):
     """Weighted relative entropy of the dual probabilities V and P; infinite where V is none."""
     total = 0.0
-    for i in range(len(P)):
+    for i in range(P.shape[1]):
         own = 0.0
-        for c in range(P.shape[1]):
-            v = V[i, c]
+        for c in range(P.shape[0]):
+            v = V[c, i]
             if v < -1e-15:
                 return np.inf
             if v > 0.0:
-                if P[i, c] <= 0.0:
+                if P[c, i] <= 0.0:
                     return np.inf
-                own += v * math.log1p((v - P[i, c]) / P[i, c])
+                own += v * math.log1p((v - P[c, i]) / P[c, i])
         total += weight[i] * max(own, 0.0)
     return total
 
 
 @kernel
-def multiply_many(ptr, index, value, M, out):
-    """Set ``out[k]`` to the combination of the rows of M that compressed vector k gives."""
-    out[:] = 0.0
-    for k in range(len(ptr) - 1):
-        for e in range(ptr[k], ptr[k + 1]):
-            a = value[e]
-            row = M[index[e]]
-            for c in range(M.shape[1]):
-                out[k, c] += a * row[c]
-
-
-@kernel
 def apply_curvature(P, weight, D, out):
     """Set ``out = w (p * d - p (p'd))`` for each sample."""
-    for i in range(len(P)):
-        mean = 0.0
-        for c in range(P.shape[1]):
-            mean += P[i, c] * D[i, c]
-        for c in range(P.shape[1]):
-            out[i, c] = weight[i] * P[i, c] * (D[i, c] - mean)
-
-
-@kernel
-def softmax_diagonal(ptr, index, value, P, weight, out):
-    """Diagonal of the Hessian in the block's coordinates, (k, K)."""
-    out[:] = 0.0
-    for k in range(len(ptr) - 1):
-        for e in range(ptr[k], ptr[k + 1]):
-            i = index[e]
-            scale = weight[i] * value[e] * value[e]
-            for c in range(P.shape[1]):
-                out[k, c] += scale * P[i, c] * (1.0 - P[i, c])
+    n_classes, n = P.shape
+    mean = np.empty(CHUNK)
+    for start in range(0, n, CHUNK):
+        m = min(CHUNK, n - start)
+        mean[:m] = 0.0
+        for c in range(n_classes):
+            for i in range(m):
+                mean[i] += P[c, start + i] * D[c, start + i]
+        for c in range(n_classes):
+            for i in range(m):
+                s = start + i
+                out[c, s] = weight[s] * P[c, s] * (D[c, s] - mean[i])
 
 
 @kernel
@@ -86,37 +83,37 @@ def sweep_softmax(
 ):
     """Descend on the quadratic model plus ``l1 |u|`` by exact coordinate updates.
 
-    D, mean : (n, K) and (n,) ``W (U - X)`` and ``p'd``, kept up to date;  U : (k, K) changed
-    gradient : (k, K) of the smooth part at X;  l1, l2 : (k,)
+    D, mean : (K, n) and (n,) ``(U - X) W'`` and ``p'd``, kept up to date;  U : (K, k) changed
+    gradient : (K, k) of the smooth part at X;  l1, l2 : (k,)
     Returns the sum over coordinates of what the last full sweep's updates gained, doubled.
     """
-    k, n_classes = U.shape
+    n_classes, k = U.shape
     gained = 0.0
     for sweep in range(n_sweeps):
         whole = sweep % 3 == 0
         moved = 0.0
         for j in range(k):
             for c in range(n_classes):
-                if diagonal[j, c] <= 0.0 or (U[j, c] == 0.0 and not whole):
+                if diagonal[c, j] <= 0.0 or (U[c, j] == 0.0 and not whole):
                     continue
-                g = gradient[j, c] + l2[j] * (U[j, c] - X[j, c])
+                g = gradient[c, j] + l2[j] * (U[c, j] - X[c, j])
                 for e in range(ptr[j], ptr[j + 1]):
                     i = index[e]
-                    g += value[e] * weight[i] * P[i, c] * (D[i, c] - mean[i])
-                target = diagonal[j, c] * U[j, c] - g
+                    g += value[e] * weight[i] * P[c, i] * (D[c, i] - mean[i])
+                target = diagonal[c, j] * U[c, j] - g
                 new = 0.0
                 if target > l1[j]:
-                    new = (target - l1[j]) / diagonal[j, c]
+                    new = (target - l1[j]) / diagonal[c, j]
                 elif target < -l1[j]:
-                    new = (target + l1[j]) / diagonal[j, c]
-                step = new - U[j, c]
+                    new = (target + l1[j]) / diagonal[c, j]
+                step = new - U[c, j]
                 if step != 0.0:
-                    U[j, c] = new
+                    U[c, j] = new
                     for e in range(ptr[j], ptr[j + 1]):
                         i = index[e]
-                        D[i, c] += step * value[e]
-                        mean[i] += step * value[e] * P[i, c]
-                    moved += step * step * diagonal[j, c]
+                        D[c, i] += step * value[e]
+                        mean[i] += step * value[e] * P[c, i]
+                    moved += step * step * diagonal[c, j]
         if whole:
             gained = moved
         if moved <= tol and whole:

@@ -18,7 +18,8 @@ from bcd.estimators._validation import (
     read_sample_weight,
     read_samples,
 )
-from bcd.softmax import SoftmaxScores, solve_softmax
+from bcd.softmax import solve_softmax
+from bcd.softmax_block import SoftmaxScores
 from problems.losses import LOGISTIC
 
 PENALTIES = {"l1": 1.0, "l2": 0.0, "elasticnet": None, None: None}
@@ -303,7 +304,7 @@ def fit_classes(
     at_zero = scores.value
     x0, intercept0 = None, None
     if start is not None and start[0].shape[0] == n_classes:
-        x0, intercept0 = np.ascontiguousarray(start[0].T), start[1]
+        x0, intercept0 = start
     result = solve_softmax(
         design,
         scores,
@@ -316,4 +317,4 @@ def fit_classes(
         max_iter=max_iter,
     )
     warn_unless_solved(result, tol * at_zero)
-    return np.ascontiguousarray(result.x.T), result.extra["intercept"], result
+    return result.x, result.extra["intercept"], result

@@ -1,0 +1,255 @@
+"""Proximal Newton on a working block of features of a multinomial model.
+
+Each round models the losses by their second-order expansion and minimises the model plus the l1
+terms; a line search follows. Few coordinates that may move: their Hessian is formed, swept over and
+factored (as in ``glm_newton``). Many: coordinate sweeps over the columns where there is an l1 term,
+and conjugate gradients, preconditioned by the diagonal or by one factor that the classes share
+(the Hessian's bound of Boehning, 1992, with the present curvatures in it).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_solve, lapack
+
+from bcd._softmax_kernels import softmax_distance, sweep_softmax
+from bcd.glm import DualCertificate
+from bcd.glm_newton import NEAR, accuracy, minimise_model, solve_definite
+from bcd.softmax_block import HALVINGS, SoftmaxBlock, SoftmaxScores
+
+Matrix = NDArray[np.float64]
+MAX_ROUNDS = 100
+ROUNDING = 1e-15  # of the losses: a gap below it cannot be told from zero
+MODEL_ROUNDS = 6
+CG_STEPS = 500
+FORMED = 1000  # coordinates up to which a Hessian is formed where there is an l1 term
+FACTORED = 150  # the same where there is none, conjugate gradients being cheaper beyond
+LARGEST_COPY = 10_000_000  # entries of the dense columns that this takes
+SHARED = 20  # features a class up to which the shared factor pays
+
+
+def penalty_terms(c, X, l1, l2, scale: float) -> Matrix:
+    """Fenchel-Young terms of the penalty, coordinate by coordinate, at ``scale * c``."""
+    terms = l1 * np.abs(X) + 0.5 * l2 * X * X - scale * c * X
+    ridged = np.broadcast_to(l2 > 0.0, X.shape)
+    excess = np.maximum(scale * np.abs(c) - l1, 0.0)
+    terms += np.where(ridged, excess**2 / np.where(ridged, 2.0 * l2, 1.0), 0.0)
+    return np.where(ridged | (l1 > 0.0), terms, 0.0)
+
+
+def certify_softmax(scores: SoftmaxScores, V: Matrix, c: Matrix, X, l1, l2) -> DualCertificate:
+    """Bound how far ``X`` is from the minimum by dual probabilities on the way from y to V.
+
+    Parameters
+    ----------
+    scores : SoftmaxScores
+        At ``X``.
+    V : ndarray of shape (n_classes, n_samples)
+    c : ndarray of shape (n_classes, k)
+        ``A' w (y - V)``.
+    X : ndarray of shape (n_classes, k)
+    l1, l2 : ndarray of shape (k,)
+    """
+    objective = scores.value + float((l1 * np.abs(X) + 0.5 * l2 * X * X).sum())
+    size, limit = np.abs(c), l1 + l2 * np.abs(X)
+    binding = (size > limit) & (l1 > 0.0)
+    scale = float((limit[binding] / size[binding]).min()) if binding.any() else 1.0
+    only_l1 = bool(((l1 > 0.0) & (l2 == 0.0)).any())
+    best = (np.inf, scale)
+    for t in {scale} if only_l1 else {scale, 1.0}:
+        gap = float(penalty_terms(c, X, l1, l2, t).sum())
+        if t != 1.0 or V is not scores.P:
+            dual = (1.0 - t) * scores.target + t * V
+            gap += softmax_distance(scores.P, dual, scores.weight)
+        best = min(best, (gap, t))
+    return DualCertificate(objective, max(best[0], 0.0), best[1])
+
+
+def free_dual(scores: SoftmaxScores, block: SoftmaxBlock, U: Matrix, l1, l2) -> Matrix:
+    """Return the probabilities after a Newton step on what has no penalty."""
+    free = np.broadcast_to((l1 == 0.0) & (l2 == 0.0), U.shape)
+    if not free[:, block.offset :].any():
+        return scores.P
+    diagonal = block.squares(scores.curvature)
+    rhs = np.where(free, -block.correlate(scores.slope), 0.0)
+    step = _conjugate_gradients(scores, block, l2, diagonal, free & (diagonal > 0.0), rhs, 0.0)
+    change = scores.curved(block.product(step))
+    return scores.P + change / np.where(scores.weight > 0.0, scores.weight, 1.0)
+
+
+def descend_softmax(
+    scores: SoftmaxScores, block: SoftmaxBlock, U: Matrix, l1, l2, tol: float
+) -> Matrix:
+    """Take proximal Newton steps until the block's own duality gap is about ``tol``.
+
+    Parameters
+    ----------
+    scores : SoftmaxScores
+        At ``U``; moved along.
+    block : SoftmaxBlock
+    U : ndarray of shape (n_classes, block.size)
+    l1, l2 : ndarray of shape (block.size,)
+    tol : float
+
+    Returns
+    -------
+    ndarray of shape (n_classes, block.size)
+    """
+    best, stalled = np.inf, 0
+    for _ in range(MAX_ROUNDS):
+        gradient = block.correlate(scores.slope)
+        gap = certify_softmax(scores, scores.P, -gradient, U, l1, l2).gap
+        diagonal = block.squares(scores.curvature)
+        free = ((l1 == 0.0) & (l2 == 0.0)) & (diagonal > 0.0)
+        gap += float((gradient[free] ** 2 / diagonal[free]).sum())
+        stalled = stalled + 1 if gap > 0.9 * best else 0
+        best = min(best, gap)
+        if gap <= max(tol, ROUNDING * abs(scores.value)) or stalled >= 10:
+            break
+        gradient += l2 * U
+        target = _model_minimum(scores, block, gradient, diagonal + l2, U, l1, l2)
+        step = target - U
+        change = block.product(step)
+        drop = float((gradient * step + l1 * (np.abs(target) - np.abs(U))).sum())
+        before = scores.value + float((l1 * np.abs(U) + 0.5 * l2 * U * U).sum())
+        Z, length = scores.Z, 1.0
+        for _ in range(HALVINGS):
+            new = U + length * step
+            after = scores.set(Z + length * change)
+            after += float((l1 * np.abs(new) + 0.5 * l2 * new * new).sum())
+            if after <= before + 1e-4 * length * drop + 4e-15 * abs(before):
+                break
+            length *= 0.5
+        else:
+            scores.set(Z)
+            return U
+        U = target if length == 1.0 else new
+    return U
+
+
+def _model_minimum(scores, block, gradient, diagonal, U, l1, l2) -> Matrix:
+    """Minimise the quadratic model plus the l1 terms; return the new coordinates."""
+    chosen = np.flatnonzero((U != 0.0) | (np.abs(gradient - l2 * U) >= NEAR * l1))
+    copied = len(chosen) * U.shape[0] * block.design.shape[0]
+    limit = FORMED if l1.any() else FACTORED
+    if len(chosen) <= limit and copied <= LARGEST_COPY:
+        label, feature = np.divmod(chosen, U.shape[1])
+        H = _hessian(scores, block, label, feature, l1, l2)
+        new = U.copy()
+        if not l1.any():  # exactly: the answer then does not hang on where columns are centred
+            new.flat[chosen] += solve_definite(H, -gradient.flat[chosen])
+            return new
+        each = l1[feature], abs(scores.value)
+        new.flat[chosen] = minimise_model(H, gradient.flat[chosen], U.flat[chosen], *each)
+        return new
+    if l1.any():
+        return _walk_model(scores, block, gradient, diagonal, U, l1, l2)
+    first = _squared_violation(diagonal, gradient, U, l1)
+    tol = 0.1 * accuracy(first, abs(scores.value))
+    arrays = (diagonal, diagonal > 0.0, -gradient)
+    return U + _conjugate_gradients(
+        scores, block, l2, *arrays, tol, _shared_factor(scores, block, l2)
+    )
+
+
+def _hessian(scores, block, label, feature, l1, l2) -> Matrix:
+    """Return the Hessian over chosen coordinates.
+
+    To shift an unpenalised feature's coefficients of all classes alike changes nothing, so that
+    the Hessian is singular; what is added along these directions leaves the minimum where it is.
+    """
+    W = block.gather(feature)
+    shares = W * scores.P[label]
+    H = -(shares * scores.weight) @ shares.T
+    for c in range(len(scores.P)):
+        own = np.flatnonzero(label == c)
+        H[np.ix_(own, own)] += (shares[own] * scores.weight) @ W[own].T
+    for j in np.flatnonzero((l1 == 0.0) & (l2 == 0.0)):
+        alike = np.flatnonzero(feature == j)
+        H[np.ix_(alike, alike)] += H[alike, alike].mean()
+    H.flat[:: len(H) + 1] += l2[feature]
+    return H
+
+
+def _walk_model(scores, block, gradient, diagonal, U, l1, l2) -> Matrix:
+    """Minimise the model without its Hessian: coordinate sweeps, then conjugate gradients."""
+    new, D, mean = U.copy(), np.zeros_like(scores.P), np.zeros(scores.P.shape[1])
+    tol = accuracy(_squared_violation(diagonal, gradient, new, l1), abs(scores.value))
+    for _ in range(MODEL_ROUNDS):
+        state = (scores.P, scores.weight, D, mean, diagonal, gradient, l1, l2, U, new)
+        ptr, index, value = block.compressed()
+        sweep_softmax(ptr, index, value, *state, 7, tol)
+        g = gradient + block.correlate(scores.curved(D)) + l2 * (new - U)
+        if _squared_violation(diagonal, g, new, l1) <= tol:
+            break
+        support = ((new != 0.0) | (l1 == 0.0)) & (diagonal > 0.0)
+        rhs = np.where(support, -(g + l1 * np.sign(new)), 0.0)
+        step = _conjugate_gradients(scores, block, l2, diagonal, support, rhs, 0.1 * tol)
+        crossing = support & (l1 > 0.0) & (new * (new + step) <= 0.0) & (step != 0.0)
+        if crossing.any():
+            cut = np.where(crossing, -new, step)
+            curved = _hessian_product(scores, block, l2, cut)
+            gain = (g * cut + 0.5 * cut * curved + l1 * (np.abs(new + cut) - np.abs(new))).sum()
+            if gain >= 0.0:
+                ratio = np.where(crossing, -new / np.where(crossing, step, 1.0), np.inf)
+                cut = float(ratio.min()) * step
+                cut[ratio == ratio.min()] = -new[ratio == ratio.min()]
+            step = cut
+        new += step
+        new[crossing & (np.abs(new) < 1e-300)] = 0.0
+        D = block.product(new - U)
+        mean = (scores.P * D).sum(axis=0)
+    return new
+
+
+def _squared_violation(diagonal, g, U, l1) -> float:
+    size = np.where(U != 0.0, np.abs(g + l1 * np.sign(U)), np.maximum(np.abs(g) - l1, 0.0))
+    return float((size**2 / np.where(diagonal > 0.0, diagonal, np.inf)).sum())
+
+
+def _hessian_product(scores, block, l2, step) -> Matrix:
+    return block.correlate(scores.curved(block.product(step))) + l2 * step
+
+
+def _shared_factor(scores, block, l2) -> Matrix | None:
+    """Factor ``W' diag(h) W + l2``, h each sample's mean curvature; None where that is dear."""
+    if not block.dense or block.size > min(SHARED * len(scores.P), FORMED):
+        return None
+    scaled = block.rows * np.sqrt(scores.curvature.mean(axis=0))
+    G = scaled @ scaled.T
+    G.flat[:: len(G) + 1] += l2 + 1e-12 * G.diagonal()
+    factor, info = lapack.dpotrf(G, lower=1, clean=0)
+    return factor if info == 0 else None
+
+
+def _conjugate_gradients(
+    scores, block, l2, diagonal, support, rhs, tol: float, factor=None
+) -> Matrix:
+    """Solve with the model's Hessian on the support, preconditioned by its diagonal or a factor."""
+    inverse = np.where(support, 1.0 / np.where(support, diagonal, 1.0), 0.0)
+
+    def precondition(residual):
+        if factor is None:
+            return inverse * residual
+        return np.ascontiguousarray(cho_solve((factor, True), residual.T, check_finite=False).T)
+
+    step, residual = np.zeros_like(rhs), rhs.copy()
+    toward = precondition(residual)
+    squared = float((residual * toward).sum())
+    stop = max(tol, 1e-26 * squared)
+    for _ in range(CG_STEPS):
+        if squared <= stop:
+            break
+        product = np.where(support, _hessian_product(scores, block, l2, toward), 0.0)
+        curvature = float((toward * product).sum())
+        if not curvature > 0.0:
+            break
+        length = squared / curvature
+        step += length * toward
+        residual -= length * product
+        scaled = precondition(residual)
+        new = float((residual * scaled).sum())
+        toward = scaled + (new / squared) * toward
+        squared = new
+    return step
