@@ -62,20 +62,6 @@ def read_data(estimator, X, y):
     return X, np.asarray(y, dtype=np.float64)
 
 
-def check_size(X, y):
-    """Raise where sums of products of X's or y's entries overflow."""
-    most = float(np.finfo(np.float64).max) / max(X.shape[0], 1)
-    for name, values in (("X", X.data if sp.issparse(X) else X), ("y", y)):
-        if not values.size:
-            continue
-        size = max(abs(float(values.max())), abs(float(values.min())))
-        if not size < np.sqrt(most):
-            raise ValueError(
-                f"{name} must have entries whose squares do not overflow, got {size:.3g}: it would "
-                "end in non-finite parameter values; scale it."
-            )
-
-
 def read_samples(estimator, X, y, **checks):
     """Read X (dense, or compressed by columns, float32 or float64) and y as ``validate_data`` does.
 

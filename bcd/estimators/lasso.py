@@ -7,7 +7,7 @@ from sklearn.base import MultiOutputMixin
 
 from bcd.estimators._base import LinearRegressor, check_settings
 from bcd.estimators._least_squares import read_bounds, solve, weighted_design
-from bcd.estimators._validation import check_size, read_data, read_penalty_factor, read_weights
+from bcd.estimators._validation import read_data, read_penalty_factor, read_weights
 
 
 class ElasticNet(MultiOutputMixin, LinearRegressor):
@@ -161,8 +161,12 @@ class ElasticNet(MultiOutputMixin, LinearRegressor):
         n_samples, n_features = X.shape
         penalty_factor = read_penalty_factor(self.penalty_factor, n_features)
         bounds = read_bounds(self.bounds, n_features, self.positive)
-        check_size(X, y)
         design = weighted_design(X, weights, self.fit_intercept)
+        if not (np.isfinite(design.squares).all() and np.isfinite(np.vdot(y, y))):
+            raise ValueError(
+                "X and y must have columns whose sums of squares do not overflow, which would end "
+                "in non-finite parameter values; scale them."
+            )
         targets = y.reshape(n_samples, -1)
         outcomes = []
         for k in range(targets.shape[1]):
