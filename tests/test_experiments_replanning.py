@@ -67,7 +67,8 @@ def test_a_wrong_yardstick_stops_the_race(drawn, monkeypatch):
     planner = next(replanning_race.entries(scenario, []))
     planner.answer(scenario.starts[0])
     answer = planner.report()
-    replanning_race.audit(scenario, planner, answer)
+    record = replanning_race.Record("Scratch")
+    replanning_race.audit(scenario, planner, record, answer)
     answer.settled[5] += 0.1
     with pytest.raises(RuntimeError, match="disagrees with scipy"):
-        replanning_race.audit(scenario, planner, answer)
+        replanning_race.audit(scenario, planner, record, answer)
