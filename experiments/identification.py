@@ -96,6 +96,7 @@ def main(arguments: list[str]) -> None:
         bound, greedy, random = (statistics.median(column) for column in columns)
         table.append(f"| {name} | {size} | {bound:.0f} | {greedy:.0f} | {random:.0f} |")
     table += ["", "Iterations until the active set stood still, medians of five seeds.", ""]
+    table += ["![The bound, greedy and random selection](../images/identification.png)", ""]
     (options.output / "identification.md").write_text("\n".join(table))
     draw(rows, options.output / "identification.png")
     print("\n".join(table))
