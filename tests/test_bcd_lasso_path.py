@@ -240,7 +240,7 @@ def test_bad_penalties_are_refused_by_name(parameters, message):
 def test_bad_paths_are_refused_by_name():
     X, y = problem(10, 3, 11)
     for settings, message in (
-        ({"alphas": [1.0, -1.0]}, "alphas must be finite numbers of at least 0"),
+        ({"alphas": [1.0, -1.0]}, r"alphas\[1\] must be at least 0, got -1.0"),
         ({"alphas": 0}, "alphas must be at least 1"),
         ({"eps": 0.0}, "eps must be above 0"),
     ):
