@@ -6,6 +6,8 @@ message passing of ``graphs.forest``.
 
 from __future__ import annotations
 
+import abc
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,12 +22,12 @@ MAX_THRESHOLDINGS = 10
 BOOKS = ("x", "z", "slope", "gradient", "totals", "counters", "estimate")
 
 
-class ChosenRun(Run):
+class ChosenRun(Run, abc.ABC):
     """A run whose block is chosen by :meth:`choose` before each compiled iteration."""
 
+    @abc.abstractmethod
     def choose(self) -> bool:
         """Put the next block at the head of ``work.pool``; False when all is optimal."""
-        raise NotImplementedError
 
     def update(self, iteration: int) -> tuple[float, int, int, int]:
         """Update the block at the head of the pool; objective, size, active count, outcome."""
