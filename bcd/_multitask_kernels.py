@@ -1,7 +1,8 @@
 """Least squares with many targets and row penalties on a small Gram matrix: the compiled parts.
 
 Names, for k features and t targets: ``G`` (k, k) the Gram matrix, ``H = Q - G W`` (k, t) the
-negative gradient, ``W`` (k, t) the coefficients, ``weight`` the factor of every row's norm.
+negative gradient, ``W`` (k, t) the coefficients, ``weight`` (k,) the factors of
+the rows' norms.
 """
 
 import math
@@ -29,7 +30,7 @@ def sweep_rows(G, H, W, weight, n_sweeps):
             if sweep > 0 and resting:
                 continue
             norm = math.sqrt(squares)
-            kept = (1.0 - weight / norm) / curvature if norm > weight else 0.0
+            kept = (1.0 - weight[j] / norm) / curvature if norm > weight[j] else 0.0
             if kept == 0.0 and resting:
                 continue
             for c in range(t):

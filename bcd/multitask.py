@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bcd.design import CHUNK, Design, nonzero_columns
 from bcd.group_loop import Look
+from bcd.multitask_duality import certify_rows
 from bcd.multitask_gram import MultiTaskGramProblem, lengths
 
 
@@ -38,8 +39,12 @@ class MultiTaskRows:
         self.everything = nonzero_columns(design).astype(np.int64)
         if W0 is not None:
             self.W[self.everything] = W0[self.everything]
-        squares = float(np.vdot(self.B, self.B))
-        self.gram = MultiTaskGramProblem(squares, targets.shape[1], weight, l2)
+        self.total = float(np.vdot(self.B, self.B))
+        self.lengths = np.sqrt(design.squares + l2)
+        # the small problem's features are of length about one; powers of two cost no digits
+        exponent = np.frexp(np.where(self.lengths > 0.0, self.lengths, 1.0))[1]
+        self.unit = np.ldexp(1.0, exponent)
+        self.gram = MultiTaskGramProblem(self.total, targets.shape[1])
         self.block = np.empty(0, dtype=np.int32)
         self.inside = np.zeros(n_features, dtype=np.bool_)
 
@@ -78,16 +83,13 @@ class MultiTaskRows:
         C = self.correlate(R, candidates)
         ridge = self.l2 * float(np.vdot(W, W))
         squares, inner = float(np.vdot(R, R)) + ridge, float(np.vdot(self.B, R))
-        objective = 0.5 * squares + self.weight * lengths(W).sum()
+        penalty = self.weight * float(lengths(W).sum())
         norms = lengths(C - self.l2 * W)
-        worst = float(norms.max(initial=0.0)) / self.weight
-        best = max(inner / squares, 0.0) if squares > 0.0 else 0.0
-        scale = best if best * worst <= 1.0 else 1.0 / worst
-        gap = max(objective - scale * inner + 0.5 * scale**2 * squares, 0.0)
-        curvature = self.design.squares[candidates] + self.l2
-        gain = np.maximum(norms - self.weight, 0.0) ** 2 / (2.0 * curvature)
-        alive = scale * norms + np.sqrt(2.0 * gap * curvature) >= self.weight
-        return Look(float(objective), float(gap), gain, alive)
+        weight, sizes = np.full(len(norms), self.weight), self.lengths[candidates]
+        found = certify_rows(self.total, inner, squares, penalty, norms, weight, sizes)
+        gain = np.maximum(norms - self.weight, 0.0) ** 2 / (2.0 * sizes**2)
+        alive = found.scale * norms + np.sqrt(2.0 * found.scaled_gap) * sizes >= self.weight
+        return Look(0.5 * squares + penalty, found.gap, gain, alive)
 
     def active(self) -> NDArray[np.int64]:
         """Return the features that are not zero, ascending."""
@@ -96,11 +98,15 @@ class MultiTaskRows:
     def admit(self, chosen: NDArray[np.int64]) -> None:
         """Add features to the working set."""
         new = chosen.astype(np.int32)
+        unit, old_unit = self.unit[chosen], self.unit[self.block]
+        own = self.design.gram(new, new)
+        own[np.diag_indices_from(own)] += self.l2
         self.gram.grow(
-            self.design.gram(self.block, new),
-            self.design.gram(new, new),
-            self.correlate(self.B, chosen),
-            self.W[chosen],
+            self.design.gram(self.block, new) / np.outer(old_unit, unit),
+            own / np.outer(unit, unit),
+            self.correlate(self.B, chosen) / unit[:, None],
+            self.W[chosen] * unit[:, None],
+            self.weight / unit,
         )
         self.block = np.concatenate([self.block, new])
         self.inside[chosen] = True
@@ -108,7 +114,7 @@ class MultiTaskRows:
     def solve(self, tol: float) -> None:
         """Solve on the working set until its own duality gap is at most ``tol``."""
         self.gram.solve(tol)
-        self.W[self.block] = self.gram.W
+        self.W[self.block] = self.gram.W / self.unit[self.block][:, None]
 
     def solution(self) -> NDArray[np.float64]:
         """Return the present solution, of shape (n_features, n_targets)."""

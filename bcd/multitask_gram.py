@@ -1,8 +1,9 @@
 """Least squares with many targets and row penalties on a small Gram matrix.
 
-Minimise ``1/2 <W, G W> - <Q, W> + weight sum_j ||W_j||_2`` over W of shape (k, t). The steps are
-those of :mod:`bcd.group_gram`; here every block of the Hessian of the loss is a multiple of the
-identity, so that a Newton system of size k t falls apart into two of size k.
+Minimise ``1/2 <W, G W> - <Q, W> + sum_j weight_j ||W_j||_2`` over W of shape (k, t). The steps
+are those of :mod:`bcd.group_gram`; here every block of the Hessian of the loss is a multiple of the
+identity, so that a Newton system of size k t falls apart into two of size k. Features come scaled
+to a length of about one, whatever their units: each has its own weight.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from bcd.group_gram import (
     definite_factor,
     solve_definite,
 )
+from bcd.multitask_duality import certify_rows
 
 
 class MultiTaskGramProblem:
@@ -33,20 +35,21 @@ class MultiTaskGramProblem:
     Attributes
     ----------
     G : ndarray of shape (size, size), float64
-        ``l2`` is added to its diagonal.
+        With what is added to its diagonal.
+    weight : ndarray of shape (size,)
     Q, H, W : ndarray of shape (size, n_targets), float64
         Linear term, negative gradient ``Q - G W`` of the smooth part, solution.
     squares : float
         ``||B||^2``, so that objectives and gaps are those of ``1/2 ||B - A W||^2``.
     """
 
-    def __init__(self, squares: float, n_targets: int, weight: float, l2: float):
-        self.squares, self.weight, self.l2, self.size = squares, weight, l2, 0
-        self.G = np.empty((0, 0))
+    def __init__(self, squares: float, n_targets: int):
+        self.squares, self.size = squares, 0
+        self.G, self.weight = np.empty((0, 0)), np.empty(0)
         self.Q, self.H, self.W = (np.empty((0, n_targets)) for _ in range(3))
         self.sigma, self.n_newton = FIRST_SIGMA, 0
 
-    def grow(self, old_new: NDArray, new_new: NDArray, Q: NDArray, W: NDArray) -> None:
+    def grow(self, old_new, new_new, Q, W, weight) -> None:
         """Append features.
 
         Parameters
@@ -54,8 +57,9 @@ class MultiTaskGramProblem:
         old_new : ndarray of shape (size, m)
         new_new : ndarray of shape (m, m)
         Q, W : ndarray of shape (m, n_targets)
+        weight : ndarray of shape (m,)
         """
-        new_new = new_new + self.l2 * np.eye(len(new_new))
+        self.weight = np.concatenate([self.weight, weight])
         self.G = np.block([[self.G, old_new], [old_new.T, new_new]])
         self.Q = np.vstack([self.Q, Q])
         self.W = np.vstack([self.W, W])
@@ -70,17 +74,16 @@ class MultiTaskGramProblem:
     def objective(self) -> float:
         """Return the objective at ``W``."""
         smooth = self.squares - np.vdot(self.Q + self.H, self.W)
-        return 0.5 * float(smooth) + self.weight * lengths(self.W).sum()
+        return 0.5 * float(smooth) + float(self.weight @ lengths(self.W))
 
     def gap(self) -> float:
         """Return the duality gap of the small problem at ``W``."""
         inner = self.squares - float(np.vdot(self.Q, self.W))
         squares = max(inner - float(np.vdot(self.H, self.W)), 0.0)
-        worst = float(lengths(self.H).max(initial=0.0)) / self.weight
-        best = max(inner / squares, 0.0) if squares > 0.0 else 0.0
-        scale = best if best * worst <= 1.0 else 1.0 / worst
-        penalty = self.weight * lengths(self.W).sum()
-        return float(0.5 * squares + penalty - scale * inner + 0.5 * scale**2 * squares)
+        penalty = float(self.weight @ lengths(self.W))
+        sizes = np.sqrt(self.G.diagonal())
+        totals = (self.squares, inner, squares, penalty)
+        return certify_rows(*totals, lengths(self.H), self.weight, sizes).gap
 
     def solve(self, tol: float) -> float:
         """Descend until the small problem's duality gap is at most ``tol``, and return it.
@@ -96,7 +99,7 @@ class MultiTaskGramProblem:
                     break
             before = reached
             reached = self._polish(tol)
-            if reached == before and reached > tol:
+            if reached > tol and reached > 0.1 * min(before, best):
                 self._proximal_step()
                 reached = self.gap()
             before, objective = objective, self.objective()
@@ -113,20 +116,17 @@ class MultiTaskGramProblem:
         reached = self.gap()
         for _ in range(MAX_NEWTON):
             support = np.flatnonzero(self.W.any(axis=1))
-            if reached <= tol or len(support) == 0:
+            if reached <= tol:
+                break
+            support, step = self._newton_step(support)
+            if len(support) == 0:
                 break
             W = self.W[support]
-            size = lengths(W)
-            unit = W / size[:, None]
-            bend = self.weight / size
-            rhs = self.H[support] - self.weight * unit
-            step = self._newton_solve(support, bend, bend, unit, rhs)
-            moved = W + step
-            if (np.einsum("ij,ij->i", W, moved) <= 0.0).any():
-                break  # a row would turn by more than a right angle: it may have to become zero
+            size, moved = lengths(W), W + step
+            weight = self.weight[support]
             curved = self.G[:, support] @ step
             change = 0.5 * np.vdot(step, curved[support]) - np.vdot(self.H[support], step)
-            change += self.weight * (lengths(moved) - size).sum()
+            change += weight @ (lengths(moved) - size)
             if change > 0.1 * ROUNDING * self.squares:
                 break
             self.W[support] = moved
@@ -136,6 +136,25 @@ class MultiTaskGramProblem:
                 self.refresh()
                 break
         return reached
+
+    def _newton_step(self, support: NDArray) -> tuple[NDArray, NDArray]:
+        """Return rows and their Newton step, rows left out that it would turn by a right angle.
+
+        Such a row may have to become zero, or shares its column with others; sweeps and proximal
+        steps see to it, and the rest goes on.
+        """
+        step = np.empty((0, self.W.shape[1]))
+        while len(support):
+            W = self.W[support]
+            size, weight = lengths(W), self.weight[support]
+            unit, bend = W / size[:, None], weight / size
+            rhs = self.H[support] - weight[:, None] * unit
+            step = self._newton_solve(support, bend, bend, unit, rhs)
+            kept = np.einsum("ij,ij->i", W, W + step) > 0.0
+            if kept.all():
+                break
+            support = support[kept]
+        return support, step
 
     def _newton_solve(self, support, diagonal, along, unit, rhs) -> NDArray:
         """Solve ``(G + diag(diagonal)) S - along_j (unit_j' S_j) unit_j = rhs`` for S.
@@ -173,7 +192,7 @@ class MultiTaskGramProblem:
             step = -V
             if len(support):
                 unit = W[support] / lengths(W[support])[:, None]
-                kept = 1.0 - sigma[support] * self.weight / norms[support]
+                kept = 1.0 - sigma[support] * self.weight[support] / norms[support]
                 diagonal = 1.0 / (kept * sigma[support])
                 along = diagonal - 1.0 / sigma[support]
                 rhs = W[support] / sigma[support][:, None] + Q[support] - H[support]

@@ -81,8 +81,9 @@ def test_newton_system_is_solved_by_its_two_halves():
     rng = np.random.default_rng(0)
     A, unit = rng.standard_normal((9, 6)), rng.standard_normal((6, 3))
     unit /= np.linalg.norm(unit, axis=1)[:, None]
-    problem_ = MultiTaskGramProblem(1.0, 3, 0.5, 0.0)
-    problem_.grow(np.empty((0, 6)), A.T @ A, rng.standard_normal((6, 3)), np.zeros((6, 3)))
+    problem_ = MultiTaskGramProblem(1.0, 3)
+    Q, W = rng.standard_normal((6, 3)), np.zeros((6, 3))
+    problem_.grow(np.empty((0, 6)), A.T @ A, Q, W, np.full(6, 0.5))
     diagonal, along = rng.uniform(1, 2, 6), rng.uniform(0.1, 0.9, 6)
     rhs = rng.standard_normal((6, 3))
     full = np.kron(A.T @ A + np.diag(diagonal), np.eye(3))
@@ -93,8 +94,9 @@ def test_newton_system_is_solved_by_its_two_halves():
     np.testing.assert_allclose(found.ravel(), np.linalg.solve(full, rhs.ravel()), rtol=1e-9)
 
 
-def test_awkward_columns_are_right():
-    X, Y = problem(30, 6, 3, 7)
+@pytest.mark.parametrize("seed", range(31))
+def test_awkward_columns_are_right(seed):
+    X, Y = problem(30, 6, 3, seed)
     X = np.column_stack([X, X[:, 0], -X[:, 1], np.zeros(30), np.full(30, 3.0), X[:, 2] * 1e-6])
     X = np.column_stack([X, X[:, 3] * 1e8, X[:, :2].sum(axis=1)])
     scale = ((Y - Y.mean(axis=0)) ** 2).sum() / 30
@@ -102,6 +104,21 @@ def test_awkward_columns_are_right():
         model = MultiTaskLasso(alpha=alpha, tol=1e-10).fit(X, Y)
         assert multitask_gap(X, Y, model.coef_.T, alpha, 1.0, True)[1] <= 2e-10 * scale
         assert not model.coef_[:, [8, 9]].any()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_scales_and_dependent_columns_do_not_matter(seed):
+    rng = np.random.default_rng(seed)
+    n, p, t = rng.integers(5, 40), rng.integers(2, 30), rng.integers(1, 5)
+    X = rng.standard_normal((n, p)) @ rng.standard_normal((p, p)) * 10.0 ** rng.integers(-8, 9, p)
+    X = np.hstack([X, -1e3 * X[:, :2], X @ rng.standard_normal((p, 2)), np.zeros((n, 1))])
+    Y = rng.standard_normal((n, t)) + X[:, :1] / np.abs(X[:, 0]).max()
+    target, l1_ratio = Y - Y.mean(axis=0), (1.0, 0.7)[seed % 2]
+    correlation = np.linalg.norm((X - X.mean(axis=0)).T @ target, axis=1).max() / n
+    alpha = correlation * 10.0 ** -rng.uniform(0.1, 4)
+    model = MultiTaskElasticNet(alpha, l1_ratio=l1_ratio, tol=1e-10).fit(X, Y)
+    _, gap = multitask_gap(X, Y, model.coef_.T, alpha, l1_ratio, True)
+    assert gap <= 2e-10 * (target**2).sum() / n
 
 
 @pytest.mark.parametrize("kind", ["dense", "sparse"])
