@@ -15,6 +15,7 @@ from planning.plotting import (
     PATH_COLOR,
     START_COLOR,
     UNKNOWN,
+    draw_cells,
     plot,
 )
 
@@ -31,7 +32,10 @@ def known_bounds(grid, margin: float = 1.0) -> np.ndarray:
     known = np.argwhere(grid.values >= 0)
     if len(known) == 0:
         return grid.bounds
-    corners = grid.center_of(np.array([known.min(axis=0), known.max(axis=0)]))
+    (first_row, first_col), (last_row, last_col) = known.min(axis=0), known.max(axis=0)
+    corners = grid.center_of(
+        [(row, col) for row in (first_row, last_row) for col in (first_col, last_col)]
+    )
     low, high = corners.min(axis=0) - margin, corners.max(axis=0) + margin
     return np.clip(np.column_stack([low, high]), grid.bounds[:, :1], grid.bounds[:, 1:])
 
@@ -96,11 +100,10 @@ def _draw_stage(record: Drive, ax) -> dict:
     from matplotlib.patches import Rectangle
 
     grid = record.grid
-    (left, right), (bottom, top) = grid.bounds
     picture = np.ones((*record.still.shape, 3))
     picture[record.still < 0] = to_rgb(UNKNOWN)
     picture[record.still >= 65] = to_rgb(OBSTACLE)
-    ax.imshow(picture, origin="lower", extent=(left, right, bottom, top), zorder=0)
+    draw_cells(picture, grid.arrays().frame, ax, zorder=0)
     shown = known_bounds(grid)
     ax.set(xlim=shown[0], ylim=shown[1], aspect="equal", xlabel="x (m)", ylabel="y (m)")
     robot = record.ticks[0].robot
@@ -126,11 +129,12 @@ def _draw_stage(record: Drive, ax) -> dict:
     ax.plot(*record.goal[:, None], "*", color=GOAL_COLOR, markersize=15, label="goal", **marker)
     if record.door is not None:
         row, col, height, width = record.door
-        x, y = grid.bounds[:, 0] + np.array([col, row]) * grid.resolution
+        corner = grid.center_of([(row - 0.5, col - 0.5)])[0]
         artists["door"] = Rectangle(
-            (x, y),
+            (corner[0], corner[1]),
             width * grid.resolution,
             height * grid.resolution,
+            angle=np.degrees(grid.yaw),
             color="#e4572e",
             zorder=5,
             label="shut door",

@@ -52,7 +52,11 @@ class Crowd:
         self.rng = rng
         self.still = grid.values
         self.walkable = OccupancyGrid.from_array(
-            self.still, grid.resolution, origin=tuple(grid.bounds[:, 0]), robot_radius=PERSON_RADIUS
+            self.still,
+            grid.resolution,
+            origin=grid.origin,
+            yaw=grid.yaw,
+            robot_radius=PERSON_RADIUS,
         )
         floor = np.count_nonzero(self.still == 0) * grid.resolution**2
         n_people = min(n_people, int(floor / FLOOR_A_PERSON))

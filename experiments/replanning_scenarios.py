@@ -255,9 +255,8 @@ def disclosure(n_ticks: int, n_samples: int, *, sight: float = 4.0, seed: int = 
     blank = np.where(cells == UNKNOWN, UNKNOWN, 0).astype(np.int8)
 
     def make_world() -> OccupancyGrid:
-        origin = (float(known.bounds[0, 0]), float(known.bounds[1, 0]))
         return OccupancyGrid.from_array(
-            blank, known.resolution, origin=origin, robot_radius=ROBOT_RADIUS
+            blank, known.resolution, origin=known.origin, yaw=known.yaw, robot_radius=ROBOT_RADIUS
         )
 
     grid = make_world()

@@ -64,9 +64,9 @@ class LiveView:
         log("world/edges", strips(edges.reshape(-1, 2, 2) if flat else []))
         log("world/boxes", strips(box_outlines(arrays.shapes.boxes, 2 if flat else 3)))
         if arrays.blocked.size:
-            x, y, resolution, _ = arrays.frame
-            row, col = np.nonzero(arrays.blocked)
-            cells = np.column_stack((x + (col + 0.5) * resolution, y + (row + 0.5) * resolution))
+            x, y, resolution, _, cos, sin = arrays.frame
+            own = (np.argwhere(arrays.blocked)[:, ::-1] + 0.5) * resolution
+            cells = (x, y) + own @ np.array([[cos, sin], [-sin, cos]])
             log("world/cells", points(cells, radii=0.5 * resolution))
         log("path", strips([path.waypoints] if len(path.waypoints) else []))
         log("path/status", view.TextLog(f"{path.status.name}: {path.message}"))

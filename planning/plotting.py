@@ -48,22 +48,34 @@ def plot_world(world: World, ax: Axes | None = None) -> Axes:
     arrays = world.arrays()
     (left, right), (bottom, top) = world.bounds
     if arrays.kind == GRID:
-        _draw_grid(world, ax, (left, right, bottom, top))
+        _draw_grid(world, ax)
     else:
         _draw_shapes(arrays, ax)
     ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal", xlabel="x (m)", ylabel="y (m)")
     return ax
 
 
-def _draw_grid(world: Any, ax: Axes, extent: tuple[float, float, float, float]) -> None:
+def draw_cells(cells: np.ndarray, frame: np.ndarray, ax: Axes, **style: Any) -> None:
+    """Draw a picture of cells, (rows, cols) or (rows, cols, 3), where a grid's ``frame`` has it."""
+    from matplotlib.transforms import Affine2D
+
+    x, y, resolution, _, cos, sin = frame
+    rows, cols = cells.shape[:2]
+    place = Affine2D.from_values(cos, sin, -sin, cos, x, y) + ax.transData
+    extent = (0.0, cols * resolution, 0.0, rows * resolution)
+    ax.imshow(cells, origin="lower", extent=extent, transform=place, **style)
+
+
+def _draw_grid(world: Any, ax: Axes) -> None:
     from matplotlib.colors import to_rgb
 
-    values, blocked = world.values, world.arrays().blocked
+    values, arrays = world.values, world.arrays()
+    blocked = arrays.blocked
     picture = np.ones((*values.shape, 3))
     picture[blocked == 1] = to_rgb(INFLATED)
     picture[values < 0] = to_rgb(UNKNOWN)
     picture[values >= 65] = to_rgb(OBSTACLE)
-    ax.imshow(picture, origin="lower", extent=extent, interpolation="nearest", zorder=0)
+    draw_cells(picture, arrays.frame, ax, interpolation="nearest", zorder=0)
 
 
 def _draw_shapes(arrays: WorldArrays, ax: Axes) -> None:
@@ -73,11 +85,8 @@ def _draw_shapes(arrays: WorldArrays, ax: Axes) -> None:
     from matplotlib.path import Path as Outline
 
     if arrays.blocked.size:
-        rows, cols = arrays.blocked.shape
-        x, y, resolution, _ = arrays.frame
-        extent = (x, x + cols * resolution, y, y + rows * resolution)
         shades = ListedColormap(["white", OBSTACLE])
-        ax.imshow(arrays.blocked, cmap=shades, origin="lower", extent=extent, vmin=0, vmax=1)
+        draw_cells(arrays.blocked, arrays.frame, ax, cmap=shades, vmin=0, vmax=1)
     patches: list[Any] = [Circle((x, y), radius) for x, y, radius in arrays.discs]
     for x, y, half_x, half_y, cos, sin, _ in arrays.shapes.boxes:
         turn = {"angle": np.degrees(np.arctan2(sin, cos)), "rotation_point": "center"}

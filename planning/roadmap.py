@@ -277,10 +277,8 @@ class Roadmap:
             raise ValueError(f"grid must be an occupancy grid, got {type(grid).__name__}.")
         rows, columns = arrays.blocked.shape
         resolution = float(arrays.frame[2])
-        points = np.empty((rows * columns, 2))
         row, column = np.divmod(np.arange(rows * columns), columns)
-        points[:, 0] = arrays.frame[0] + (column + 0.5) * resolution
-        points[:, 1] = arrays.frame[1] + (row + 0.5) * resolution
+        points = grid.center_of(np.column_stack((row, column)))
         order = spatial_order(points)
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order), dtype=np.int32)

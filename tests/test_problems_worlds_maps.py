@@ -77,9 +77,10 @@ def test_floor_plan_survives_writing_and_reading(tmp_path, binary):
 
 def test_written_occupancies_come_back_as_free_occupied_and_unknown(tmp_path):
     values = np.array([[0, 24, 25, 64], [65, 100, -1, 50]], dtype=np.int8)
-    found = read_ros(write_ros(tmp_path / "m", RosMap(values, 0.05, (1.5, -2.0))))
+    found = read_ros(write_ros(tmp_path / "m", RosMap(values, 0.05, (1.5, -2.0), 0.3)))
     np.testing.assert_array_equal(found.values, [[0, 0, -1, -1], [100, 100, -1, -1]])
-    assert found.origin == (1.5, -2.0)
+    assert found.origin == (1.5, -2.0) and found.yaw == 0.3
+    assert OccupancyGrid.from_ros(tmp_path / "m.yaml").yaw == 0.3
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_written_occupancies_come_back_as_free_occupied_and_unknown(tmp_path):
         ({"resolution": -1}, "map.yaml: resolution must be positive, got -1"),
         ({"resolution": float("nan")}, "resolution must be a finite number, got nan"),
         ({"origin": [0.0]}, r"map.yaml: origin must be \[x, y, yaw\]"),
-        ({"origin": [0, 0, 0.5]}, "map.yaml: origin must have yaw 0, got 0.5"),
+        ({"origin": [0, 0, float("inf")]}, r"map.yaml: origin must be \[x, y, yaw\], finite"),
         ({"mode": "fancy"}, "map.yaml: mode must be one of trinary, scale, raw, got 'fancy'"),
         ({"free_thresh": 0.9}, "thresholds must satisfy .* got 0.9 and 0.65"),
     ],

@@ -66,11 +66,27 @@ def test_an_orientation_never_filled_in_is_no_turn():
     np.testing.assert_array_equal(OccupancyGrid.from_msg(built).values, cells())
 
 
-def test_a_turned_map_is_refused():
+def test_a_turned_map_is_turned_about_its_origin():
     built = message()
     built["info"]["origin"]["orientation"] = {"x": 0.0, "y": 0.0, "z": 0.5**0.5, "w": 0.5**0.5}
-    with pytest.raises(ValueError, match=r"must have yaw 0, got 1\.57"):
-        OccupancyGrid.from_msg(built)
+    grid = OccupancyGrid.from_msg(built)
+    np.testing.assert_allclose(grid.bounds, [[-3.0 - 4 * 0.25, -3.0], [2.0, 2.0 + 7 * 0.25]])
+    np.testing.assert_allclose(grid.center_of([(0, 0)]), [(-3.125, 2.125)])
+    back = grid.to_msg(frame_id="odom", stamp=12.5)
+    assert back["data"] == built["data"]
+    turned = back["info"]["origin"]["orientation"]
+    assert turned == pytest.approx(built["info"]["origin"]["orientation"])
+
+
+def test_a_tilted_map_is_refused():
+    built = message()
+    for turn, match in [
+        ({"x": 0.5, "y": 0.0, "z": 0.0, "w": 0.75**0.5}, "must be flat, got x=0.5"),
+        ({"x": 0.0, "y": 0.0, "z": float("nan"), "w": 1.0}, "orientation must be finite"),
+    ]:
+        built["info"]["origin"]["orientation"] = turn
+        with pytest.raises(ValueError, match=match):
+            OccupancyGrid.from_msg(built)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import numpy as np
 
 from graphs._jit import kernel
+from problems.worlds._grid_kernels import to_cells
 from problems.worlds._shape_kernels import _squared_gap, _squared_gap_to_line
 
 
@@ -10,9 +11,9 @@ from problems.worlds._shape_kernels import _squared_gap, _squared_gap_to_line
 def _grid_clearance(arrays, p):
     """Clearance told for cell centres, interpolated at ``p`` (2,), metres."""
     rows, cols = arrays.clearance.shape
-    resolution = arrays.frame[2]
-    x = min(max((p[0] - arrays.frame[0]) / resolution - 0.5, 0.0), cols - 1.0)
-    y = min(max((p[1] - arrays.frame[1]) / resolution - 0.5, 0.0), rows - 1.0)
+    x, y = to_cells(arrays.frame, p)
+    x = min(max(x - 0.5, 0.0), cols - 1.0)
+    y = min(max(y - 0.5, 0.0), rows - 1.0)
     col, row = int(x), int(y)
     right, up = min(col + 1, cols - 1), min(row + 1, rows - 1)
     dx, dy = x - col, y - row

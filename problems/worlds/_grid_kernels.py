@@ -2,8 +2,8 @@
 
 ``blocked`` (rows, cols) uint8 is 1 where the robot's centre must not be; ``clearance`` (rows, cols)
 float32, in metres, is how far the nearest blocked cell's centre is at least from a cell's centre,
-the robot's radius already taken off; ``frame`` (4,) = origin x, origin y, resolution, robot radius,
-in metres. Row 0 lies at the lowest y.
+the robot's radius already taken off; ``frame`` (6,) = origin x, origin y, resolution, robot radius,
+in metres, cosine and sine of the grid's yaw. Columns run along the grid's own x, rows along its y.
 """
 
 import numpy as np
@@ -12,6 +12,7 @@ from graphs._jit import inner_kernel
 
 DIAGONAL = 1.4142135623730951  # of a cell, in cells
 TIE = 1e-12  # crossings of both axes nearer than this, as a share of the motion, are a corner
+HAIR = 1e-9  # cells that rounding may put a point beyond the border by
 
 
 @inner_kernel
@@ -21,13 +22,26 @@ def _cell(value, n):
 
 
 @inner_kernel
+def to_cells(frame, p):
+    """Return where ``p`` (2,) lies along the columns and along the rows, in cells."""
+    dx, dy = p[0] - frame[0], p[1] - frame[1]
+    return (frame[4] * dx + frame[5] * dy) / frame[2], (frame[4] * dy - frame[5] * dx) / frame[2]
+
+
+@inner_kernel
+def _outside(x, y, rows, cols):
+    """Tell whether a place in cells is off the grid; a turned one does not fill its bounds."""
+    return not (-HAIR <= x <= cols + HAIR and -HAIR <= y <= rows + HAIR)
+
+
+@inner_kernel
 def grid_point_is_free(arrays, p):
     """Tell whether the cell that holds ``p`` (2,) is free; ``p`` lies within the bounds."""
     rows, cols = arrays.blocked.shape
-    resolution = arrays.frame[2]
-    col = _cell((p[0] - arrays.frame[0]) / resolution, cols)
-    row = _cell((p[1] - arrays.frame[1]) / resolution, rows)
-    return arrays.blocked[row, col] == 0
+    x, y = to_cells(arrays.frame, p)
+    if _outside(x, y, rows, cols):
+        return False
+    return arrays.blocked[_cell(y, rows), _cell(x, cols)] == 0
 
 
 @inner_kernel
@@ -40,10 +54,13 @@ def grid_motion_is_free(arrays, p, q):
     blocked, clearance = arrays.blocked, arrays.clearance
     rows, cols = blocked.shape
     resolution = arrays.frame[2]
-    x, y = (p[0] - arrays.frame[0]) / resolution, (p[1] - arrays.frame[1]) / resolution
-    dx, dy = (q[0] - p[0]) / resolution, (q[1] - p[1]) / resolution
+    x, y = to_cells(arrays.frame, p)
+    end_x, end_y = to_cells(arrays.frame, q)
+    if _outside(x, y, rows, cols) or _outside(end_x, end_y, rows, cols):
+        return False
+    dx, dy = end_x - x, end_y - y
     col, row = _cell(x, cols), _cell(y, rows)
-    end_col, end_row = _cell(x + dx, cols), _cell(y + dy, rows)
+    end_col, end_row = _cell(end_x, cols), _cell(end_y, rows)
     if blocked[row, col] or blocked[end_row, end_col]:
         return False
     length = np.sqrt(dx * dx + dy * dy)

@@ -39,7 +39,8 @@ class WorldArrays(NamedTuple):
     clearance: NDArray[np.float32]  # (rows, cols), metres to the nearest occupied cell's centre at
     # least, beyond the robot's radius
     blocked: NDArray[np.uint8]  # (rows, cols), 1 where the robot's centre must not be
-    frame: NDArray[np.float64]  # (4,), origin_x, origin_y, resolution, robot_radius, metres
+    frame: NDArray[np.float64]  # (6,), origin_x, origin_y, resolution, robot_radius, metres, and
+    # cosine and sine of the grid's yaw
     shapes: Shapes = NO_SHAPES
 
 
@@ -53,7 +54,7 @@ def arrays_without_grid(
         discs=np.ascontiguousarray(discs),
         clearance=np.empty((0, 0), np.float32),
         blocked=np.empty((0, 0), np.uint8),
-        frame=np.zeros(4),
+        frame=np.zeros(6),
         shapes=shapes,
     )
 

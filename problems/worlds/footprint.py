@@ -47,11 +47,8 @@ class FootprintGrid(OccupancyGrid):
     def __init__(
         self, grid: OccupancyGrid, footprint: Any, *, unknown_is_free: bool = False
     ) -> None:
-        low = grid.bounds[:, 0]
-        self._mask = _footprint_cells(footprint, grid.resolution)
-        super().__init__(
-            grid.values, grid.resolution, (float(low[0]), float(low[1])), 0.0, unknown_is_free
-        )
+        self._mask = _footprint_cells(footprint, grid.resolution, grid.yaw)
+        super().__init__(grid.values, grid.resolution, grid.origin, 0.0, unknown_is_free, grid.yaw)
 
     def _reach_cells(self) -> int:
         return len(self._mask) // 2 + REACH_CELLS
@@ -60,10 +57,14 @@ class FootprintGrid(OccupancyGrid):
         return super()._inflate(ndimage.binary_dilation(hard, structure=self._mask))
 
 
-def _footprint_cells(footprint: Any, resolution: float) -> NDArray[np.bool_]:
-    """Return which cells around an occupied one are blocked, a square of odd side."""
+def _footprint_cells(footprint: Any, resolution: float, yaw: float) -> NDArray[np.bool_]:
+    """Return which cells around an occupied one are blocked, a square of odd side.
+
+    The footprint keeps to the world's axes, the cells are turned by ``yaw`` radians.
+    """
     shapely = load_shapely()
-    parts = footprint_parts(footprint)
+    cos, sin = np.cos(yaw), np.sin(yaw)
+    parts = [part @ np.array([[cos, -sin], [sin, cos]]) for part in footprint_parts(footprint)]
     reach = max(np.abs(part).max() for part in parts)
     half = int(np.ceil(reach / resolution)) + 1
     # the occupied cell grown by the mirrored outline: where the robot's point touches it

@@ -33,7 +33,8 @@ class _Entry(NamedTuple):
 class OccupancyGrid:
     """A grid of cells that are free, occupied or unknown, as ``nav_msgs/OccupancyGrid`` has them.
 
-    Row 0 lies at the lowest y, column 0 at the lowest x, as in ROS messages (not as in images).
+    Row 0 lies at the lowest y, column 0 at the lowest x, as in ROS messages (not as in images); a
+    ``yaw`` turns the whole about the lower left corner of cell (0, 0), its origin.
     The robot is a disc: a cell is blocked for its centre when the centre of an occupied cell is
     within ``robot_radius``, as in the inflation layer of a costmap; add a cell's diagonal to the
     radius for a guarantee about the robot's outline.
@@ -65,15 +66,16 @@ class OccupancyGrid:
         origin: tuple[float, float],
         robot_radius: float,
         unknown_is_free: bool,
+        yaw: float = 0.0,
     ):
         self._values = values
         self._resolution = resolution
         self._origin = np.array(origin)
         self._robot_radius = robot_radius
         self._unknown_is_free = unknown_is_free
+        self._yaw = yaw
         rows, cols = values.shape
-        extent = np.array([cols, rows]) * resolution
-        self._bounds = np.column_stack([self._origin, self._origin + extent])
+        self._bounds = self._boxes_in_metres(np.array([[[0.0, cols], [0.0, rows]]]))[0]
         self._bounds.flags.writeable = False
         self._hard = self._is_hard(values)
         self._lock = threading.RLock()
@@ -89,6 +91,7 @@ class OccupancyGrid:
         resolution: float,
         *,
         origin: tuple[float, float] = (0.0, 0.0),
+        yaw: float = 0.0,
         robot_radius: float = 0.0,
         unknown_is_free: bool = False,
     ) -> OccupancyGrid:
@@ -103,6 +106,8 @@ class OccupancyGrid:
             Side of a cell, metres.
         origin : (float, float), default=(0, 0)
             Lower left corner of cell (0, 0), metres.
+        yaw : float, default=0
+            By how much the grid is turned about that corner, radians, counterclockwise.
         robot_radius : float, default=0
             Metres.
         unknown_is_free : bool, default=False
@@ -119,12 +124,15 @@ class OccupancyGrid:
         corner = np.asarray(origin, dtype=np.float64)
         if corner.shape != (2,) or not np.isfinite(corner).all():
             raise ValueError(f"origin must be two finite coordinates, got {origin!r}.")
+        if not np.isfinite(yaw):
+            raise ValueError(f"yaw must be finite, got {yaw}.")
         return cls(
             cells,
             check_number("resolution", resolution, positive=True),
             (float(corner[0]), float(corner[1])),
             check_number("robot_radius", robot_radius),
             bool(unknown_is_free),
+            float(yaw),
         )
 
     @classmethod
@@ -137,6 +145,7 @@ class OccupancyGrid:
             found.values,
             found.resolution,
             origin=found.origin,
+            yaw=found.yaw,
             robot_radius=robot_radius,
             unknown_is_free=unknown_is_free,
         )
@@ -158,6 +167,7 @@ class OccupancyGrid:
             found.values,
             found.resolution,
             origin=found.origin,
+            yaw=found.yaw,
             robot_radius=robot_radius,
             unknown_is_free=unknown_is_free,
         )
@@ -165,9 +175,8 @@ class OccupancyGrid:
     def to_msg(self, *, frame_id: str = "map", stamp: float = 0.0) -> dict:
         """Return the cells as a dictionary with the fields of ``nav_msgs/OccupancyGrid``."""
         corner = (float(self._origin[0]), float(self._origin[1]))
-        return messages.grid_message(
-            maps.RosMap(self.values, self._resolution, corner), frame_id, stamp
-        )
+        ros_map = maps.RosMap(self.values, self._resolution, corner, self._yaw)
+        return messages.grid_message(ros_map, frame_id, stamp)
 
     def update_from_msg(self, message: Any) -> None:
         """Apply a ``map_msgs/OccupancyGridUpdate``; see :meth:`update_window`."""
@@ -186,6 +195,16 @@ class OccupancyGrid:
     def bounds(self) -> NDArray[np.float64]:
         """Lowest and highest coordinate of each axis, (2, 2), metres."""
         return self._bounds
+
+    @property
+    def origin(self) -> tuple[float, float]:
+        """Lower left corner of cell (0, 0), metres."""
+        return float(self._origin[0]), float(self._origin[1])
+
+    @property
+    def yaw(self) -> float:
+        """By how much the grid is turned about its origin, radians, counterclockwise."""
+        return self._yaw
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -216,12 +235,24 @@ class OccupancyGrid:
     def cell_of(self, points: ArrayLike) -> NDArray[np.int64]:
         """Return (row, col) of the cells that hold the (k, 2) points; they may lie outside."""
         array = check_points("points", points, 2)
-        return np.floor((array - self._origin) / self._resolution).astype(np.int64)[:, ::-1]
+        own = (array - self._origin) @ self._turn() / self._resolution
+        return np.floor(own).astype(np.int64)[:, ::-1]
 
     def center_of(self, cells: ArrayLike) -> NDArray[np.float64]:
         """Return the centres, (k, 2) in metres, of the (k, 2) cells given as (row, col)."""
         array = check_points("cells", cells, 2)
-        return self._origin + (array[:, ::-1] + 0.5) * self._resolution
+        return self._origin + (array[:, ::-1] + 0.5) * self._resolution @ self._turn().T
+
+    def _turn(self) -> NDArray[np.float64]:
+        """Columns are the grid's own axes."""
+        cos, sin = np.cos(self._yaw), np.sin(self._yaw)
+        return np.array([[cos, -sin], [sin, cos]])
+
+    def _boxes_in_metres(self, spans: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the boxes, (k, 2, 2) in metres, around ``spans`` of columns and rows."""
+        corners = np.stack([spans[:, [0, 1], [i, j]] for i in (0, 1) for j in (0, 1)])
+        places = self._origin + corners * self._resolution @ self._turn().T
+        return np.stack((places.min(axis=0), places.max(axis=0)), axis=2)
 
     def update_window(self, row: int, col: int, values: ArrayLike) -> None:
         """Overwrite a window of cells, as ``map_msgs/OccupancyGridUpdate`` sends them.
@@ -309,7 +340,7 @@ class OccupancyGrid:
             found = ndimage.find_objects(mask.astype(np.int32))
         spans = np.array([[[s.start, s.stop] for s in part[::-1]] for part in found], dtype=float)
         spans += np.asarray(corner)[::-1, None]
-        return self._origin[:, None] + spans * self._resolution
+        return self._boxes_in_metres(spans)
 
     def _is_hard(self, values: NDArray[np.int8]) -> NDArray[np.bool_]:
         hard = values >= BLOCKED_FROM
@@ -325,7 +356,15 @@ class OccupancyGrid:
             discs=np.empty((0, 3)),
             clearance=clearance,
             blocked=blocked,
-            frame=np.array([*self._origin, self._resolution, self._robot_radius]),
+            frame=np.array(
+                [
+                    *self._origin,
+                    self._resolution,
+                    self._robot_radius,
+                    np.cos(self._yaw),
+                    np.sin(self._yaw),
+                ]
+            ),
         )
 
     def changes_since(self, revision: int) -> WorldChanges:

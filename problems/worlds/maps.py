@@ -34,11 +34,14 @@ class RosMap(NamedTuple):
         Side of a cell, metres.
     origin : (float, float)
         Lower left corner of cell (0, 0), metres.
+    yaw : float, default=0
+        By how much the grid is turned about that corner, radians, counterclockwise.
     """
 
     values: NDArray[np.int8]
     resolution: float
     origin: tuple[float, float]
+    yaw: float = 0.0
 
 
 def read_ros(file: str | PathLike) -> RosMap:
@@ -54,8 +57,8 @@ def read_ros(file: str | PathLike) -> RosMap:
     FileNotFoundError
         If the yaml file or the image that it names is missing; both are named.
     ValueError
-        If the yaml or the image cannot be read, a field is missing or out of range, or the map is
-        turned (yaw), which a grid along the axes cannot hold; the file and field are named.
+        If the yaml or the image cannot be read, or a field is missing or out of range; the file
+        and field are named.
     """
     path = Path(file)
     fields = _read_yaml(path)
@@ -64,7 +67,7 @@ def read_ros(file: str | PathLike) -> RosMap:
     resolution = _number(path, fields, "resolution")
     if not resolution > 0:
         raise ValueError(f"{path}: resolution must be positive, got {resolution}.")
-    origin = _origin(path, fields)
+    x, y, yaw = _origin(path, fields)
     negate = bool(_number(path, fields, "negate", 0))
     occupied = _number(path, fields, "occupied_thresh", 0.65)
     free = _number(path, fields, "free_thresh", 0.196)
@@ -80,7 +83,7 @@ def read_ros(file: str | PathLike) -> RosMap:
         raise FileNotFoundError(f"{path}: image must name an existing file, got {image}.")
     shade, opaque = _read_image(image)
     values = _occupancy(shade, opaque, mode, negate, free, occupied)
-    return RosMap(np.ascontiguousarray(values[::-1]), resolution, origin)
+    return RosMap(np.ascontiguousarray(values[::-1]), resolution, (x, y), yaw)
 
 
 def _occupancy(shade, opaque, mode, negate, free, occupied) -> NDArray[np.int8]:
@@ -124,7 +127,7 @@ def _number(path: Path, fields: dict, name: str, default: float | None = None) -
     return number
 
 
-def _origin(path: Path, fields: dict) -> tuple[float, float]:
+def _origin(path: Path, fields: dict) -> tuple[float, float, float]:
     given = _field(path, fields, "origin")
     try:
         origin = np.array(given, dtype=np.float64)
@@ -132,11 +135,7 @@ def _origin(path: Path, fields: dict) -> tuple[float, float]:
         origin = np.empty(0)
     if origin.shape not in ((2,), (3,)) or not np.isfinite(origin).all():
         raise ValueError(f"{path}: origin must be [x, y, yaw], finite numbers, got {given!r}.")
-    if origin.shape == (3,) and origin[2] != 0.0:
-        raise ValueError(
-            f"{path}: origin must have yaw 0, got {origin[2]}; turn the image and its origin first."
-        )
-    return float(origin[0]), float(origin[1])
+    return float(origin[0]), float(origin[1]), float(origin[2]) if len(origin) == 3 else 0.0
 
 
 def _read_image(path: Path):
@@ -176,7 +175,7 @@ def write_ros(file: str | PathLike, ros_map: RosMap) -> Path:
         "image": image.name,
         "mode": "trinary",
         "resolution": float(ros_map.resolution),
-        "origin": [float(ros_map.origin[0]), float(ros_map.origin[1]), 0.0],
+        "origin": [float(ros_map.origin[0]), float(ros_map.origin[1]), float(ros_map.yaw)],
         "negate": 0,
         "occupied_thresh": 0.65,
         "free_thresh": 0.196,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from problems.worlds._validate import check_number
 from problems.worlds.maps import RosMap
 
-YAW_TOLERANCE = 1e-6  # radians
+FLAT_TOLERANCE = 1e-6  # of the parts of a quaternion that would tilt the map
 
 
 class Window(NamedTuple):
@@ -63,7 +63,9 @@ def _count(message: Any, path: str) -> int:
 def _yaw(message: Any) -> float:
     """Yaw of the origin, radians; a quaternion that was never filled in counts as no turn."""
     x, y, z, w = (float(_field(message, f"info.origin.orientation.{axis}")) for axis in "xyzw")
-    if abs(x) > YAW_TOLERANCE or abs(y) > YAW_TOLERANCE:
+    if not np.isfinite((x, y, z, w)).all():
+        raise ValueError(f"info.origin.orientation must be finite, got {(x, y, z, w)}.")
+    if abs(x) > FLAT_TOLERANCE or abs(y) > FLAT_TOLERANCE:
         raise ValueError(f"info.origin.orientation must be flat, got x={x}, y={y}.")
     return 0.0 if z == w == 0.0 else float(2.0 * np.arctan2(z, w))
 
@@ -75,7 +77,7 @@ def read_grid(message: Any) -> RosMap:
     ------
     ValueError
         If a field is missing, ``data`` has not height x width values of -1..100, a number is not
-        finite, or the map is turned (yaw), which a grid along the axes cannot hold.
+        finite, or the map is tilted.
     """
     height, width = _count(message, "info.height"), _count(message, "info.width")
     resolution = check_number(
@@ -84,10 +86,8 @@ def read_grid(message: Any) -> RosMap:
     origin = tuple(float(_field(message, f"info.origin.position.{axis}")) for axis in "xy")
     if not np.isfinite(origin).all():
         raise ValueError(f"info.origin.position must be finite, got {origin}.")
-    yaw = _yaw(message)
-    if not abs(np.remainder(yaw + np.pi, 2.0 * np.pi) - np.pi) <= YAW_TOLERANCE:
-        raise ValueError(f"info.origin.orientation must have yaw 0, got {yaw:g} rad.")
-    return RosMap(_cells(message, height, width), resolution, (origin[0], origin[1]))
+    cells = _cells(message, height, width)
+    return RosMap(cells, resolution, (origin[0], origin[1]), _yaw(message))
 
 
 def read_update(message: Any) -> Window:
@@ -125,7 +125,12 @@ def grid_message(ros_map: RosMap, frame_id: str, stamp: float) -> dict:
             "height": rows,
             "origin": {
                 "position": {"x": float(x), "y": float(y), "z": 0.0},
-                "orientation": {"x": 0.0, "y": 0.0, "z": 0.0, "w": 1.0},
+                "orientation": {
+                    "x": 0.0,
+                    "y": 0.0,
+                    "z": float(np.sin(ros_map.yaw / 2.0)),
+                    "w": float(np.cos(ros_map.yaw / 2.0)),
+                },
             },
         },
         "data": ros_map.values.ravel().tolist(),
