@@ -56,101 +56,132 @@ def _solve_bottom(bottom, r, x):
 
 
 @kernel
-def _descend(h, level, r, x, coarse):
+def _descend(indptr, middle, indices, values, inverse, group, r, x, coarse):
     """One forward sweep from zero, and its residual added up over the aggregates."""
-    row, first = h.row[level], h.row[level] + level
-    n = h.row[level + 1] - row
-    for i in range(n):
-        total = r[i]
-        for s in range(h.indptr[first + i], h.middle[row + i]):
-            total -= h.values[s] * x[h.indices[s]]
-        x[i] = total * h.inverse[row + i]
     for g in range(len(coarse)):
         coarse[g] = np.float32(0.0)
-    for i in range(n):
-        total = np.float32(0.0)
-        for s in range(h.middle[row + i], h.indptr[first + i + 1]):
-            total -= h.values[s] * x[h.indices[s]]
-        coarse[h.group[row + i]] += total
-
-
-@kernel
-def _ascend(h, level, r, x, coarse):
-    """Add the coarse answer, then one backward sweep."""
-    row, first = h.row[level], h.row[level] + level
-    n = h.row[level + 1] - row
-    for i in range(n):
-        x[i] += coarse[h.group[row + i]]
-    for i in range(n - 1, -1, -1):
+    for i in range(len(x)):
         total = r[i]
-        for s in range(h.indptr[first + i], h.indptr[first + i + 1]):
-            total -= h.values[s] * x[h.indices[s]]
-        x[i] = total * h.inverse[row + i]
+        for s in range(indptr[i], middle[i]):
+            total -= values[s] * x[indices[s]]
+        x[i] = total * inverse[i]
+    for i in range(len(x)):
+        total = np.float32(0.0)
+        for s in range(middle[i], indptr[i + 1]):
+            total -= values[s] * x[indices[s]]
+        coarse[group[i]] += total
 
 
 @kernel
-def _image(h, level, x, out):
+def _ascend(indptr, indices, values, inverse, group, r, x, coarse):
+    """Add the coarse answer, then one backward sweep."""
+    for i in range(len(x)):
+        x[i] += coarse[group[i]]
+    for i in range(len(x) - 1, -1, -1):
+        total = r[i]
+        for s in range(indptr[i], indptr[i + 1]):
+            total -= values[s] * x[indices[s]]
+        x[i] = total * inverse[i]
+
+
+@kernel
+def _image(indptr, indices, values, inverse, x, out):
     """Multiply by a level's matrix; returns x'out."""
-    row, first = h.row[level], h.row[level] + level
     product = 0.0
     for i in range(len(x)):
-        total = x[i] / h.inverse[row + i]
-        for s in range(h.indptr[first + i], h.indptr[first + i + 1]):
-            total += h.values[s] * x[h.indices[s]]
+        total = x[i] / inverse[i]
+        for s in range(indptr[i], indptr[i + 1]):
+            total += values[s] * x[indices[s]]
         out[i] = total
         product += x[i] * total
     return product
 
 
 @kernel
-def cycle(h, work, level):
-    """Approximate the answer of ``level``: from ``work[R]`` to ``work[X]``, over all below.
-
-    Each coarse system is solved by up to two steps of conjugate gradients under the next cycle
-    (Notay's K-cycle), which makes plain aggregates converge at a rate free of the size.
-    """
-    begin, end = h.row[level], h.row[level + 1]
-    r, x = work[R, begin:end], work[X, begin:end]
-    if level + 2 == len(h.row):
-        _solve_bottom(h.bottom, r, x)
-        return
-    low, high = h.row[level + 1], h.row[level + 2]
-    rest, answer = work[R, low:high], work[X, low:high]
-    _descend(h, level, r, x, rest)
-    cycle(h, work, level + 1)
-    if level + 3 < len(h.row):
-        first, image, second = work[FIRST, low:high], work[IMAGE, low:high], work[SECOND, low:high]
-        curvature = _image(h, level + 1, answer, image)
-        slope, before, after = 0.0, 0.0, 0.0
-        for i in range(high - low):
-            slope += answer[i] * rest[i]
-            before += rest[i] * rest[i]
-        length = np.float32(slope / curvature) if curvature > 0.0 else np.float32(0.0)
-        for i in range(high - low):
-            first[i] = answer[i]
-            rest[i] -= length * image[i]
-            after += rest[i] * rest[i]
-        if length == 0.0 or after <= ENOUGH * before:
-            for i in range(high - low):
-                answer[i] = length * first[i]
-        else:
-            cycle(h, work, level + 1)
-            own = _image(h, level + 1, answer, second)
-            mixed, slope = 0.0, 0.0
-            for i in range(high - low):
-                mixed += answer[i] * image[i]
-                slope += answer[i] * rest[i]
-            own -= mixed * mixed / curvature
-            share = slope / own if own > 0.0 else 0.0
-            left = np.float32(length - mixed * share / curvature)
-            right = np.float32(share)
-            for i in range(high - low):
-                answer[i] = left * first[i] + right * answer[i]
-    _ascend(h, level, r, x, answer)
+def _take_step(answer, rest, first, image, curvature):
+    """Go along a coarse answer; returns how far, and whether that was enough."""
+    slope, before, after = 0.0, 0.0, 0.0
+    for i in range(len(answer)):
+        slope += answer[i] * rest[i]
+        before += rest[i] * rest[i]
+    length = np.float32(slope / curvature) if curvature > 0.0 else np.float32(0.0)
+    for i in range(len(answer)):
+        first[i] = answer[i]
+        rest[i] -= length * image[i]
+        after += rest[i] * rest[i]
+    enough = length == 0.0 or after <= ENOUGH * before
+    if enough:
+        for i in range(len(answer)):
+            answer[i] = length * first[i]
+    return length, enough
 
 
 @kernel
-def _precondition(h, work, r, z):
+def _take_second_step(answer, rest, first, image, own, curvature, length):
+    """Minimise over the plane of the first step and a second coarse answer."""
+    mixed, slope = 0.0, 0.0
+    for i in range(len(answer)):
+        mixed += answer[i] * image[i]
+        slope += answer[i] * rest[i]
+    own -= mixed * mixed / curvature
+    share = slope / own if own > 0.0 else 0.0
+    left, right = np.float32(length - mixed * share / curvature), np.float32(share)
+    for i in range(len(answer)):
+        answer[i] = left * first[i] + right * answer[i]
+
+
+@kernel
+def cycle(h, work, visits, scalars):
+    """Approximate an answer of the finest level: from ``work[R]`` to ``work[X]``.
+
+    Each coarse system is solved by up to two steps of conjugate gradients under the next cycle
+    (Notay's K-cycle), which makes plain aggregates converge at a rate free of the size. The levels
+    are walked by hand: numba's cache does not survive recursion (a second process crashes).
+
+    visits : (n_levels,) int64, overwritten: how often a level's coarse system was visited
+    scalars : (n_levels, 2) float64, overwritten
+    """
+    bottom = len(h.row) - 2
+    level, visits[0] = 0, 0
+    while level >= 0:
+        begin, end = h.row[level], h.row[level + 1]
+        r, x = work[R, begin:end], work[X, begin:end]
+        if level == bottom:
+            _solve_bottom(h.bottom, r, x)
+            level -= 1
+            continue
+        indptr, middle = h.indptr[begin + level : end + level + 1], h.middle[begin:end]
+        inverse, group = h.inverse[begin:end], h.group[begin:end]
+        low, high = end, h.row[level + 2]
+        rest, answer = work[R, low:high], work[X, low:high]
+        if visits[level] == 0:
+            _descend(indptr, middle, h.indices, h.values, inverse, group, r, x, rest)
+        elif level + 1 < bottom:
+            first, image = work[FIRST, low:high], work[IMAGE, low:high]
+            second = image if visits[level] == 1 else work[SECOND, low:high]
+            below = h.indptr[low + level + 1 : high + level + 2]
+            product = _image(below, h.indices, h.values, h.inverse[low:high], answer, second)
+            if visits[level] == 1:
+                length, enough = _take_step(answer, rest, first, image, product)
+                scalars[level, 0], scalars[level, 1] = product, length
+                if enough:
+                    visits[level] = 2
+            else:
+                curvature, length = scalars[level, 0], scalars[level, 1]
+                _take_second_step(answer, rest, first, image, product, curvature, length)
+        else:
+            visits[level] = 2  # the coarsest system is solved exactly
+        visits[level] += 1
+        if visits[level] < 3:
+            level += 1
+            visits[level] = 0
+        else:
+            _ascend(indptr, h.indices, h.values, inverse, group, r, x, answer)
+            level -= 1
+
+
+@kernel
+def _precondition(h, work, visits, scalars, r, z):
     n = len(r)
     scale = 0.0
     for i in range(n):
@@ -159,7 +190,7 @@ def _precondition(h, work, r, z):
         scale = 1.0
     for i in range(n):
         work[R, i] = r[i] / scale  # single precision would lose what is tiny
-    cycle(h, work, 0)
+    cycle(h, work, visits, scalars)
     for i in range(n):
         z[i] = work[X, i] * scale
 
@@ -176,9 +207,11 @@ def cycled_gradients(
     """
     n = len(x)
     z, p, q = vectors[0], vectors[1], vectors[2]
+    n_levels = len(h.row) - 1
+    visits, scalars = np.empty(n_levels, dtype=np.int64), np.empty((n_levels, 2))
     total, recent, before, length, floor = 0.0, 0.0, 0.0, 0.0, 0.0
     for step in range(max_iter):
-        _precondition(h, work, r, z)
+        _precondition(h, work, visits, scalars, r, z)
         rho, turn, size = 0.0, 0.0, 0.0
         for i in range(n):
             rho += r[i] * z[i]

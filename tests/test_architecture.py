@@ -39,3 +39,18 @@ def test_imports_point_down_only(path):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_stay_below_500_lines(path):
     assert len(path.read_text().splitlines()) < 500
+
+
+def test_no_kernel_calls_itself():
+    """Numba's cache does not survive recursion: the second process to load it crashes."""
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.FunctionDef):
+                continue
+            if any("kernel" in ast.unparse(decorator) for decorator in node.decorator_list):
+                called = {c.func.id for c in ast.walk(node) if _is_plain_call(c)}
+                assert node.name not in called, f"{path.name}: {node.name} calls itself"
+
+
+def _is_plain_call(node) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name)

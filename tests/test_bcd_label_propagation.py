@@ -1,6 +1,9 @@
 """Label propagation against dense algebra, and its manners with bad input."""
 
 import logging
+import os
+import subprocess
+import sys
 import warnings
 
 import networkx as nx
@@ -271,3 +274,23 @@ def test_strings_and_marked_objects_are_classes():
         warnings.simplefilter("error")
         fitted = model.fit(X, y)
     assert fitted.transduction_.tolist() == ["left", "left", "right", "right"]
+
+
+MULTIGRID = """
+from bcd import solve_graph_system
+from problems.datasets import dataset_d
+problem = dataset_d(20, 20)
+assert solve_graph_system(problem.Q, problem.q, solver="multigrid").solver == "multigrid"
+"""
+
+
+def test_multigrid_runs_from_the_cache_that_another_process_filled(tmp_path):
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", MULTIGRID],
+            capture_output=True,
+            text=True,
+            env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)},
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
