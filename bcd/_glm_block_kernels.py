@@ -34,23 +34,37 @@ def take_columns(data, indices, indptr, columns, ptr, index, value):
 
 
 @kernel
-def compress_rows(n, ptr, index, value, row_ptr, row_index, row_value):
-    """Turn compressed columns into compressed rows, columns ascending in each.
+def compress_rows(n, ptr, index, value, chosen, row_ptr, row_index, row_value):
+    """Turn chosen compressed columns into compressed rows, columns ascending in each.
 
-    row_ptr : (n + 1,) int64;  row_index int32, row_value float64 : all overwritten
+    row_ptr : (n + 1,) int64;  row_index int32, row_value float64 : all overwritten; columns are
+    numbered by their place in ``chosen``
     """
     row_ptr[:] = 0
-    for e in range(ptr[0], ptr[-1]):
-        row_ptr[index[e] + 1] += 1
+    for j in chosen:
+        for e in range(ptr[j], ptr[j + 1]):
+            row_ptr[index[e] + 1] += 1
     for i in range(n):
         row_ptr[i + 1] += row_ptr[i]
     place = row_ptr[:-1].copy()
-    for k in range(len(ptr) - 1):
-        for e in range(ptr[k], ptr[k + 1]):
+    for k in range(len(chosen)):
+        for e in range(ptr[chosen[k]], ptr[chosen[k] + 1]):
             slot = place[index[e]]
             row_index[slot] = k
             row_value[slot] = value[e]
             place[index[e]] += 1
+
+
+@kernel
+def pairs_of_rows(n, index):
+    """Return the sum over rows of their squared numbers of entries, of ``index`` row by row."""
+    count = np.zeros(n, dtype=np.int64)
+    for i in index:
+        count[i] += 1
+    total = 0.0
+    for i in range(n):
+        total += count[i] * count[i]
+    return total
 
 
 @kernel
@@ -84,30 +98,30 @@ def multiply_squares(ptr, index, value, vector, out):
 
 
 @kernel
-def weighted_gram(row_ptr, row_index, row_value, h, place, G):
-    """Set ``G = W' diag(h) W`` over chosen columns, a row of W at a time.
+def count_drifted(h, held, drift):
+    """Count the rows whose weight is no longer within a factor of the one that was held."""
+    total = 0
+    for i in range(len(h)):
+        total += abs(h[i] - held[i]) > drift * held[i]
+    return total
 
-    place : (k,) int32, where each column stands in G, ascending; -1 for columns left out
+
+@kernel
+def update_gram(row_ptr, row_index, row_value, h, drift, held, G):
+    """Bring ``G = W' diag(held) W`` to the weights ``h``, up to a share ``drift`` of each.
+
+    held : (n,) and G : (k, k), kept up to date in place; zeros to begin with
     """
-    G[:] = 0.0
-    most = 0
     for i in range(len(row_ptr) - 1):
-        most = max(most, row_ptr[i + 1] - row_ptr[i])
-    column = np.empty(most, dtype=np.int32)
-    entry = np.empty(most)
-    for i in range(len(row_ptr) - 1):
-        weight = h[i]
-        count = 0
-        for e in range(row_ptr[i], row_ptr[i + 1]):
-            if place[row_index[e]] >= 0:
-                column[count] = place[row_index[e]]
-                entry[count] = row_value[e]
-                count += 1
-        for a in range(count):
-            scaled = weight * entry[a]
-            out = G[column[a]]
-            for b in range(a, count):
-                out[column[b]] += scaled * entry[b]
+        weight = h[i] - held[i]
+        if abs(weight) <= drift * held[i]:
+            continue
+        held[i] = h[i]
+        for a in range(row_ptr[i], row_ptr[i + 1]):
+            scaled = weight * row_value[a]
+            out = G[row_index[a]]
+            for b in range(a, row_ptr[i + 1]):
+                out[row_index[b]] += scaled * row_value[b]
     for a in range(len(G)):
         for b in range(a):
             G[a, b] = G[b, a]

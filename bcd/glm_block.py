@@ -1,7 +1,7 @@
 """Working blocks of generalised linear models: the chosen columns, laid out for Newton steps.
 
-A block copies its columns once: dense ones one after another, sparse ones compressed by columns and
-by rows. It is small; the design itself is never copied.
+A block copies its columns once: dense ones one after another, sparse ones compressed by columns,
+and by rows those of which a Gram matrix is kept. It is small; the design itself is never copied.
 """
 
 from __future__ import annotations
@@ -14,15 +14,18 @@ from numpy.typing import NDArray
 from bcd._glm_block_kernels import (
     combine_columns,
     compress_rows,
+    count_drifted,
     count_entries,
     multiply_compressed,
     multiply_squares,
+    pairs_of_rows,
     take_columns,
-    weighted_gram,
+    update_gram,
 )
 from bcd.design import DenseDesign, Design, SparseDesign
 
 Vector = NDArray[np.float64]
+DRIFT = 0.25  # of a sample's curvature, that a Gram matrix may be off
 
 
 class Block(Protocol):
@@ -49,6 +52,9 @@ class Block(Protocol):
 
     def gram(self, h: Vector, chosen: NDArray[np.int64]) -> Vector:
         """Return ``W' diag(h) W`` over the chosen columns."""
+
+    def nearly_gram(self, h: Vector, chosen: NDArray[np.int64]) -> Vector:
+        """Return the same, each of ``h`` off by a share DRIFT of itself at most."""
 
     def gram_pays(self) -> bool:
         """Whether to form Gram matrices rather than to walk columns."""
@@ -102,6 +108,8 @@ class DenseBlock:
         scaled = self.rows[chosen] * np.sqrt(h)
         return scaled @ scaled.T
 
+    nearly_gram = gram  # BLAS is fast enough
+
     def gram_pays(self) -> bool:
         """Whether to form Gram matrices rather than to walk columns."""
         return True
@@ -112,7 +120,7 @@ class DenseBlock:
 
 
 class SparseBlock:
-    """Columns of a sparse design, compressed by columns and by rows; never centred."""
+    """Columns of a sparse design, compressed by columns; never centred."""
 
     centered = False
 
@@ -122,9 +130,10 @@ class SparseBlock:
         self.ptr = np.zeros(1, dtype=np.int64)
         self.index = np.empty(0, dtype=np.int32)
         self.value = np.empty(0)
-        self.row_ptr = np.zeros(design.shape[0] + 1, dtype=np.int64)
-        self.row_index = np.empty(0, dtype=np.int32)
-        self.row_value = np.empty(0)
+        self.kept = np.empty(0, dtype=np.int64)  # columns of which G is, and its weights, are held
+        self.rows = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32), np.empty(0))
+        self.held, self.G = np.empty(0), np.empty((0, 0))
+        self.pays = True
 
     @property
     def size(self) -> int:
@@ -154,18 +163,8 @@ class SparseBlock:
         )
         self.ptr = ptr
         self.columns = np.concatenate([self.columns, columns])
-        if total > len(self.row_value):
-            self.row_index = np.empty(len(self.index), dtype=np.int32)
-            self.row_value = np.empty(len(self.index))
-        compress_rows(
-            self.design.shape[0],
-            self.ptr,
-            self.index,
-            self.value,
-            self.row_ptr,
-            self.row_index,
-            self.row_value,
-        )
+        gram = 0.5 * pairs_of_rows(self.design.shape[0], self.index[:total])
+        self.pays = gram + self.size**3 / 60.0 <= 60.0 * total + 1e5
 
     def product(self, step: Vector) -> Vector:
         """Return ``W @ step``."""
@@ -187,17 +186,38 @@ class SparseBlock:
 
     def gram(self, h: Vector, chosen: NDArray[np.int64]) -> Vector:
         """Return ``W' diag(h) W`` over the chosen columns."""
-        G = np.empty((len(chosen), len(chosen)))
-        place = np.full(self.size, -1, dtype=np.int32)
-        place[chosen] = np.arange(len(chosen))
-        weighted_gram(self.row_ptr, self.row_index, self.row_value, h, place, G)
-        return G
+        self._keep(chosen)
+        return self._update(h, chosen, 0.0)
+
+    def nearly_gram(self, h: Vector, chosen: NDArray[np.int64]) -> Vector:
+        """Return the same, each of ``h`` off by a share DRIFT of itself at most."""
+        known = len(chosen) <= len(self.kept) and np.isin(chosen, self.kept).all()
+        if known:  # but a smaller matrix anew may cost less
+            drifted = count_drifted(h, self.held, DRIFT)
+            known = drifted * len(self.kept) ** 2 <= len(h) * len(chosen) ** 2
+        if not known:
+            self._keep(chosen)
+        return self._update(h, chosen, DRIFT)
+
+    def _keep(self, chosen: NDArray[np.int64]) -> None:
+        """Forget the Gram matrix, and begin one of the chosen columns."""
+        n = self.design.shape[0]
+        total = int((self.ptr[chosen + 1] - self.ptr[chosen]).sum())
+        row_ptr = np.empty(n + 1, dtype=np.int64)
+        self.rows = row_ptr, np.empty(total, dtype=np.int32), np.empty(total)
+        compress_rows(n, self.ptr, self.index, self.value, chosen, *self.rows)
+        self.kept, self.held, self.G = chosen, np.zeros(n), np.zeros((len(chosen), len(chosen)))
+
+    def _update(self, h: Vector, chosen: NDArray[np.int64], drift: float) -> Vector:
+        update_gram(*self.rows, h, drift, self.held, self.G)
+        if len(chosen) == len(self.kept):
+            return self.G.copy()
+        place = np.searchsorted(self.kept, chosen)
+        return self.G[np.ix_(place, place)]
 
     def gram_pays(self) -> bool:
         """Whether to form Gram matrices rather than to walk columns."""
-        entries = np.diff(self.row_ptr).astype(np.float64)
-        gram = 0.5 * float(entries @ entries)
-        return gram + self.size**3 / 60.0 <= 60.0 * float(self.ptr[-1]) + 1e5
+        return self.pays
 
     def factor_pays(self) -> bool:
         """Whether to factor a Gram matrix rather than to take conjugate gradients."""

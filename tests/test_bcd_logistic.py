@@ -15,6 +15,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from bcd import LogisticRegression
+from bcd.design import make_design
+from bcd.glm_block import DRIFT, make_block
 from experiments.certificates import logistic_gap
 
 
@@ -36,6 +38,22 @@ def problem(n, p, seed, n_classes=2, sparse=False):
     y = Z.argmax(axis=1)
     y[:n_classes] = np.arange(n_classes)
     return X, y
+
+
+def test_a_kept_gram_matrix_follows_its_weights():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 12)) * (rng.random((60, 12)) < 0.4)
+    block = make_block(make_design(sp.csc_array(X), np.empty(0)))
+    block.append(np.array([7, 2, 5, 9, 0, 3], dtype=np.int32))
+    W, h = X[:, block.columns], rng.random(60)
+    for chosen in ([0, 1, 2, 4, 5], [1, 2, 4, 5], [0, 3], [0, 1, 2, 3, 4, 5]):
+        kept = np.array(chosen)
+        h = h * rng.uniform(0.5, 1.5, 60)
+        exact = (W[:, kept].T * h) @ W[:, kept]
+        near = block.nearly_gram(h, kept)
+        error = (W[:, kept].T ** 2) @ h * DRIFT  # each weight is off by that share at most
+        assert (np.abs(near - exact) <= np.sqrt(np.outer(error, error)) + 1e-12).all()
+        np.testing.assert_allclose(block.gram(h, kept), exact, atol=1e-12)
 
 
 @settings(max_examples=40)
