@@ -133,7 +133,7 @@ def loss_change(problem, state, t, work):
         if problem.loss.tag == MULTINOMIAL:
             now, then = state.z[r * k : (r + 1) * k], work.motion[r * k : (r + 1) * k]
             before = softmax_row(now, int(y), work.slope_change)
-            trial = work.scratch[:k]
+            trial = work.hessian.dense[:k]
             for c in range(k):
                 trial[c] = now[c] + t * then[c]
             total += softmax_row(trial, int(y), work.slope_change) - before

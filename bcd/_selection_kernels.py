@@ -14,6 +14,7 @@ from bcd._state import (
     GS,
     GS_Q,
     GS_R,
+    GSD,
     GSL,
     GSQ,
     LIPSCHITZ,
@@ -199,6 +200,21 @@ def offer(key, block, m, size, score, i):
 
 
 @inner_kernel
+def smooth_scores(selection, gradient, x, lipschitz, diagonal, l2, scores):
+    """Fill the scores of :func:`ranked_score` where nothing but l2 is penalised."""
+    bound = diagonal if selection == GSL or selection == GSD else lipschitz
+    for i in range(len(scores)):
+        s = gradient[i] + l2 * x[i]
+        if selection == GS:
+            score = s * s
+        elif selection == GS_R:
+            score = s * s / ((bound[i] + l2) * (bound[i] + l2))
+        else:
+            score = s * s / (bound[i] + l2)
+        scores[i] = max(score, OUT_OF_HEAP)
+
+
+@inner_kernel
 def select_top(problem, rules, state, work):
     """Return the size of the block of the k best coordinates, by one pass: O(p + k log k log p).
 
@@ -208,13 +224,20 @@ def select_top(problem, rules, state, work):
     selection, size, l1, l2 = rules.selection, rules.block_size, problem.l1, problem.l2
     x, gradient, lower, upper = state.x, state.gradient, problem.lower, problem.upper
     lipschitz, diagonal, key, block = rules.lipschitz, rules.diagonal, work.key, work.block
-    m = 0
-    for i in range(len(x)):
-        score = ranked_score(
-            selection, gradient[i], x[i], lipschitz[i], diagonal[i], l1, l2, lower[i], upper[i]
-        )
-        if score > 0.0 and (m < size or score > key[0]):
-            m = offer(key, block, m, size, score, i)
+    scores = work.score
+    if rules.smooth:
+        smooth_scores(selection, gradient, x, lipschitz, diagonal, l2, scores)
+    else:
+        for i in range(len(x)):
+            scores[i] = ranked_score(
+                selection, gradient[i], x[i], lipschitz[i], diagonal[i], l1, l2, lower[i], upper[i]
+            )
+    m, least = 0, 0.0
+    for i in range(len(scores)):
+        if scores[i] > least:
+            m = offer(key, block, m, size, scores[i], i)
+            if m == size:
+                least = key[0]
     for a in range(m):
         if key[a] > OUT_OF_HEAP:
             return m

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from bcd import _state
 from bcd._block_kernels import factorize
+from bcd._motion_kernels import FULL_PASS_RATIO
 from bcd._state import Rules, State, Work
 from bcd.partition import (
     Blocks,
@@ -17,8 +18,10 @@ from bcd.partition import (
     user_partition,
 )
 from graphs.heap import make_heap
-from problems._linear_kernels import DENSE, QUADRATIC, SPARSE_QUADRATIC, ProblemArrays
+from problems._hessian_kernels import make_hessian_work
+from problems._linear_kernels import DENSE, QUADRATIC, SPARSE, SPARSE_QUADRATIC, ProblemArrays
 
+FEW_PASSES = 25
 FLOOR = 1e-12  # L_i of an empty column, relative to the largest
 
 
@@ -135,6 +138,7 @@ def make_rules(
         variable=variable,
         block_size=int(block_size),
         full=bool(greedy or arrays.kind >= QUADRATIC),
+        smooth=problem.penalty.is_smooth,
         heap=heap,
         curvature=float(getattr(problem, "curvature_bound", 1.0)),
         block_ptr=pointer,
@@ -177,6 +181,37 @@ def make_state(arrays: ProblemArrays, x: NDArray[np.float64], n_estimates: int) 
     )
 
 
+def block_entries(arrays: ProblemArrays, rules: Rules, size: int) -> int:
+    """Return the most entries of a sparse A that a block may hold."""
+    if arrays.kind != SPARSE:
+        return 0
+    length = np.repeat(np.diff(arrays.col_ptr), arrays.n_scores)
+    if rules.variable:
+        return int(np.partition(length, len(length) - size)[len(length) - size :].sum())
+    return int(np.add.reduceat(length[rules.block_index], rules.block_ptr[:-1]).max())
+
+
+def with_lanes(
+    problem, arrays: ProblemArrays, greedy: bool, block_size: int, max_iter: int
+) -> ProblemArrays:
+    """Add columns side by side where whole gradients of a sparse A will be computed often enough.
+
+    Laying them out costs about as much as FEW_PASSES passes save.
+    """
+    if not greedy or arrays.kind != SPARSE or arrays.n_scores > 1 or max_iter < FEW_PASSES:
+        return arrays
+    entries, n_columns, n_rows = (
+        len(arrays.col_value),
+        len(arrays.col_ptr) - 1,
+        len(arrays.row_ptr) - 1,
+    )
+    per_row, moved = entries / n_rows, min(n_rows, block_size * entries / n_columns)
+    if FULL_PASS_RATIO * moved * per_row < entries:
+        return arrays
+    pointer, index, value, column = problem.lanes
+    return arrays._replace(lane_ptr=pointer, lane_index=index, lane_value=value, lane_column=column)
+
+
 def make_work(arrays: ProblemArrays, rules: Rules, n: int) -> Work:
     """Scratch arrays for the largest block."""
     if rules.variable:
@@ -200,7 +235,8 @@ def make_work(arrays: ProblemArrays, rules: Rules, n: int) -> Work:
         row_stamp=np.zeros(samples, np.int64),
         coordinates=np.zeros(n, np.int32),
         coordinate_stamp=np.zeros(n, np.int64),
-        scratch=np.zeros(max(samples, n)),
+        hessian=make_hessian_work(samples, n, block_entries(arrays, rules, m)),
+        score=np.zeros(n if rules.variable else 0),
         key=np.zeros(m),
         slope_change=np.zeros(arrays.n_scores),
         pool=np.arange(pool, dtype=np.int32),

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphs.heap import IndexedHeap
+from problems._hessian_kernels import HessianWork
 
 # selections
 CYCLIC, SHUFFLED, RANDOM, LIPSCHITZ, GS, GSL, GSD, GS_R, GS_Q, GSQ, MI = range(11)
@@ -31,6 +32,7 @@ class Rules(NamedTuple):
     variable: bool  # blocks are chosen anew each iteration
     block_size: int  # of variable blocks
     full: bool  # the whole gradient is kept up to date
+    smooth: bool  # no penalty but l2
     heap: bool  # scores live in the indexed heap
     curvature: float  # bound on the loss's second derivative
     block_ptr: NDArray[np.int64]  # (n_blocks + 1,)
@@ -72,7 +74,8 @@ class Work(NamedTuple):
     row_stamp: NDArray[np.int64]  # (n_samples,)
     coordinates: NDArray[np.int32]  # (n_coordinates,) gradients that changed
     coordinate_stamp: NDArray[np.int64]
-    scratch: NDArray[np.float64]  # (max(n_samples, n_coordinates),) zeros between uses
+    hessian: HessianWork
+    score: NDArray[np.float64]  # (n_coordinates,) of variable blocks' coordinates, else empty
     key: NDArray[np.float64]  # (m,) scores of the block being collected
     slope_change: NDArray[np.float64]  # (k,)
     pool: NDArray[np.int32]  # (n_coordinates,) a permutation, for sampling without replacement

@@ -26,7 +26,8 @@ from bcd._state import (
     TWO_METRIC,
 )
 from graphs._jit import inner_kernel
-from problems._linear_kernels import QUADRATIC, hessian_block
+from problems._hessian_kernels import hessian_block
+from problems._linear_kernels import QUADRATIC
 from problems.losses import SQUARES
 from problems.penalties import minimum_norm_subgradient, prox, prox_group
 
@@ -51,7 +52,7 @@ def load_hessian(problem, rules, state, m, bound, work):
         state.z,
         state.slope,
         rules.curvature,
-        work.scratch,
+        work.hessian,
         work.H,
     )
 

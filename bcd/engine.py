@@ -18,7 +18,7 @@ from bcd import _checks, _setup, _state
 from bcd._chosen_runs import ForestRun, ThresholdingRun, TrialRun
 from bcd._run import Run
 from bcd.result import Result, Status
-from bcd.selection import SELECTIONS
+from bcd.selection import BLIND, SELECTIONS
 from bcd.update import UPDATES
 from bcd.working_set import Progress
 from problems.losses import SQUARES
@@ -161,6 +161,7 @@ def minimize(
     if gram is None:
         gram = _gram_pays(problem, max_iter)
     arrays = problem.arrays(gram=True) if gram else problem.arrays()
+    arrays = _setup.with_lanes(problem, arrays, selection not in BLIND, size, int(max_iter))
     if problem.penalty.is_grouped:
         weights = np.asarray(problem.penalty.group_weight, dtype=np.float64)
         arrays = arrays._replace(group_weight=np.broadcast_to(weights, (len(blocks or ()),)).copy())

@@ -19,6 +19,7 @@ OPTIONS = {"nogil": True, "error_model": "numpy"}
 LEAN_OPTIONS = {"_nrt": False, "no_cfunc_wrapper": True}
 # Only kernels call these: they need no wrapper for Python either.
 INNER_OPTIONS = LEAN_OPTIONS | {"no_cpython_wrapper": True}
+ANY_ORDER = {"fastmath": {"reassoc", "contract", "arcp", "nsz"}}
 
 
 def lean_kernel(function: F) -> F:
@@ -49,7 +50,12 @@ def sum_kernel(function: F) -> F:
     What it calls is compiled with the same licence (numba hands the caller's options down), so it
     must call nothing whose order of operations matters.
     """
-    return _compile(function, OPTIONS | {"fastmath": {"reassoc", "contract", "arcp", "nsz"}})
+    return _compile(function, OPTIONS | ANY_ORDER)
+
+
+def inner_sum_kernel(function: F) -> F:
+    """Compile an ``inner_kernel`` whose sums may be taken in any order; see ``sum_kernel``."""
+    return _compile(function, OPTIONS | INNER_OPTIONS | ANY_ORDER)
 
 
 def _compile(function: F, options: dict) -> F:

@@ -12,11 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs._jit import inner_kernel, kernel
+from graphs._jit import inner_kernel, inner_sum_kernel, kernel
+from problems._lane_kernels import lane_gradient
 from problems.losses import (
     MULTINOMIAL,
+    SQUARES,
     Loss,
-    loss_curvature,
     loss_slope,
     loss_value,
     softmax_row,
@@ -38,6 +39,12 @@ class ProblemArrays(NamedTuple):
     row_ptr: NDArray[np.int64]  # (n + 1,) compressed rows of A
     row_index: NDArray[np.int32]
     row_value: NDArray
+    lane_ptr: NDArray[
+        np.int64
+    ]  # columns side by side, see ``_lane_kernels``; empty if not asked for
+    lane_index: NDArray[np.int32]
+    lane_value: NDArray
+    lane_column: NDArray[np.int32]
     target: NDArray[np.float64]  # (n,) y, or (p,) q
     constant: float  # added to the objective of a quadratic
     l1: float
@@ -47,7 +54,7 @@ class ProblemArrays(NamedTuple):
     group_weight: NDArray[np.float64]  # (n_blocks,) when blocks are penalised groups, else empty
 
 
-@inner_kernel
+@inner_sum_kernel
 def fast_dot(a, b):
     """Dot product of two contiguous vectors, summed in any order but NaN kept."""
     total = 0.0
@@ -114,8 +121,18 @@ def row_slope(problem, r, z, slope):
 def all_slopes(problem, z, slope):
     """Refresh every slope and return the total loss."""
     total = 0.0
-    for r in range(len(problem.target)):
-        total += row_slope(problem, r, z, slope)
+    loss, target = problem.loss, problem.target  # a call a sample would copy the whole problem
+    if loss.tag == MULTINOMIAL:
+        for r in range(len(target)):
+            total += row_slope(problem, r, z, slope)
+    elif loss.tag == SQUARES:
+        for r in range(len(target)):
+            slope[r] = z[r] - target[r]
+            total += 0.5 * slope[r] * slope[r]
+    else:
+        for r in range(len(target)):
+            slope[r] = loss_slope(loss, z[r], target[r])
+            total += loss_value(loss, z[r], target[r])
     return total
 
 
@@ -150,6 +167,16 @@ def full_gradient(problem, slope, gradient):
             columns = problem.columns
             for i in range(len(gradient)):
                 gradient[i] = fast_dot(columns[i], slope)
+            return
+        if len(problem.lane_column):
+            lane_gradient(
+                problem.lane_ptr,
+                problem.lane_index,
+                problem.lane_value,
+                problem.lane_column,
+                slope,
+                gradient,
+            )
             return
         pointer, index, value = problem.col_ptr, problem.col_index, problem.col_value
         for i in range(len(gradient)):
@@ -196,75 +223,3 @@ def add_quadratic_row(problem, i, step, gradient):
     else:
         for e in range(problem.col_ptr[i], problem.col_ptr[i + 1]):
             gradient[problem.col_index[e]] += step * problem.col_value[e]
-
-
-@inner_kernel
-def hessian_weight(problem, bound, r, c, d, z, slope):
-    """Second derivative of sample r's loss in its scores c and d, or its bound."""
-    if problem.loss.tag == MULTINOMIAL:
-        k = problem.n_scores
-        if bound:
-            return 0.5 * ((1.0 if c == d else 0.0) - 1.0 / k)
-        label = int(problem.target[r])
-        probability_c = slope[r * k + c] + (1.0 if c == label else 0.0)
-        probability_d = slope[r * k + d] + (1.0 if d == label else 0.0)
-        return probability_c * ((1.0 if c == d else 0.0) - probability_d)
-    return loss_curvature(problem.loss, z[r], problem.target[r])
-
-
-@kernel
-def hessian_block(problem, bound, block, z, slope, curvature, scratch, H):
-    """Hessian of the loss on a block, or its constant bound, into ``H[:m, :m]``.
-
-    bound : whether the loss's curvature bound ``curvature`` takes the place of its curvature
-    scratch : (n_samples,) zeros on entry and on exit
-    """
-    m, k = len(block), problem.n_scores
-    constant = bound and problem.loss.tag != MULTINOMIAL
-    for a in range(m):
-        i = block[a]
-        j, c = i // k, i % k
-        if problem.kind == QUADRATIC:
-            for b in range(m):
-                H[a, b] = problem.columns[i, block[b]]
-            continue
-        if problem.kind == SPARSE_QUADRATIC:
-            for e in range(problem.col_ptr[i], problem.col_ptr[i + 1]):
-                scratch[problem.col_index[e]] = problem.col_value[e]
-            for b in range(m):
-                H[a, b] = scratch[block[b]]
-            for e in range(problem.col_ptr[i], problem.col_ptr[i + 1]):
-                scratch[problem.col_index[e]] = 0.0
-            continue
-        if problem.kind == SPARSE:
-            for e in range(problem.col_ptr[j], problem.col_ptr[j + 1]):
-                scratch[problem.col_index[e]] = problem.col_value[e]
-        for b in range(a + 1):
-            d = block[b] % k
-            if problem.kind == DENSE:
-                left, right = problem.columns[j], problem.columns[block[b] // k]
-                if constant:
-                    total = curvature * fast_dot(left, right)
-                else:
-                    total = 0.0
-                    for r in range(len(left)):
-                        weight = hessian_weight(problem, bound, r, c, d, z, slope)
-                        total += weight * left[r] * right[r]
-            else:
-                begin, end = problem.col_ptr[block[b] // k], problem.col_ptr[block[b] // k + 1]
-                if constant:
-                    total = curvature * sparse_dot(
-                        problem.col_index[begin:end], problem.col_value[begin:end], scratch
-                    )
-                else:
-                    total = 0.0
-                    for e in range(begin, end):
-                        r = problem.col_index[e]
-                        if scratch[r] != 0.0:
-                            weight = hessian_weight(problem, bound, r, c, d, z, slope)
-                            total += weight * scratch[r] * problem.col_value[e]
-            H[a, b] = total
-            H[b, a] = total
-        if problem.kind == SPARSE:
-            for e in range(problem.col_ptr[j], problem.col_ptr[j + 1]):
-                scratch[problem.col_index[e]] = 0.0

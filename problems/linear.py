@@ -7,12 +7,15 @@ block gradient, Hessian block, its constant bound H_b, and the Lipschitz constan
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 
+from problems._hessian_kernels import HessianWork, hessian_block, make_hessian_work
+from problems._lane_kernels import LANES, make_lanes
 from problems._linear_kernels import (
     DENSE,
     QUADRATIC,
@@ -20,7 +23,6 @@ from problems._linear_kernels import (
     ProblemArrays,
     all_slopes,
     full_gradient,
-    hessian_block,
 )
 from problems.losses import (
     CURVATURE_BOUND,
@@ -28,6 +30,8 @@ from problems.losses import (
     Loss,
 )
 from problems.penalties import Penalty
+
+FEW_ENTRIES = 1 / 8  # a dense A with fewer entries that are not zero is walked compressed
 
 
 def checked_design(A):
@@ -108,7 +112,6 @@ class LinearModel:
             )
         self.penalty = penalty or Penalty()
         self._check_target()
-        self._rows: scipy.sparse.csr_array | None = None
 
     def _check_target(self) -> None:
         """Raise ValueError when a target is not one that the loss knows."""
@@ -137,6 +140,24 @@ class LinearModel:
         """Return the loss as kernels see it."""
         return Loss(tag=self.loss, parameter=float(self.parameter))
 
+    @cached_property
+    def _columns(self):
+        """The design as kernels walk it: compressed also where a dense A is nearly empty."""
+        if self.is_sparse or np.count_nonzero(self._design) > FEW_ENTRIES * self._design.size:
+            return self._design
+        return scipy.sparse.csc_array(self._design.T)
+
+    @cached_property
+    def _rows(self) -> scipy.sparse.csr_array:
+        """Compressed rows of a design that is walked compressed."""
+        return scipy.sparse.csr_array(self._columns)
+
+    @cached_property
+    def lanes(self) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+        """Columns side by side for fast passes over a compressed design, see ``_lane_kernels``."""
+        columns = self._columns
+        return make_lanes(columns.indptr, columns.indices, columns.data)
+
     def arrays(self, *, gram: bool = False) -> ProblemArrays:
         """Return the problem as kernels see it; with ``gram`` as the dense quadratic A'A.
 
@@ -145,17 +166,22 @@ class LinearModel:
         dtype = self._design.dtype
         values, pointers = np.empty(0, dtype), np.zeros(1, np.int64)
         lower, upper = self.penalty.bounds(self.n_coordinates)
+        compressed = scipy.sparse.issparse(self._columns)
         arrays = ProblemArrays(
-            kind=SPARSE if self.is_sparse else DENSE,
+            kind=SPARSE if compressed else DENSE,
             loss=self.kernel_loss(),
             n_scores=self.n_scores,
-            columns=np.empty((0, 0), dtype) if self.is_sparse else self._design,
+            columns=np.empty((0, 0), dtype) if compressed else self._design,
             col_ptr=pointers,
             col_index=np.empty(0, np.int32),
             col_value=values,
             row_ptr=pointers,
             row_index=np.empty(0, np.int32),
             row_value=values,
+            lane_ptr=pointers,
+            lane_index=np.empty((0, LANES), np.int32),
+            lane_value=np.empty((0, LANES), dtype),
+            lane_column=np.empty(0, np.int32),
             target=self.y,
             constant=0.0,
             l1=self.penalty.l1,
@@ -173,11 +199,9 @@ class LinearModel:
                 target=np.ascontiguousarray(self.A.T @ self.y, dtype=np.float64),
                 constant=0.5 * float(self.y @ self.y),
             )
-        if not self.is_sparse:
+        if not compressed:
             return arrays
-        if self._rows is None:
-            self._rows = scipy.sparse.csr_array(self._design)
-        rows, columns = self._rows, self._design
+        rows, columns = self._rows, self._columns
         return arrays._replace(
             col_ptr=columns.indptr.astype(np.int64),
             col_index=columns.indices.astype(np.int32, copy=False),
@@ -237,10 +261,17 @@ class LinearModel:
         all_slopes(arrays, z, slope)
         indices = np.ascontiguousarray(block, dtype=np.int32)
         H = np.empty((len(indices), len(indices)))
-        hessian_block(
-            arrays, bound, indices, z, slope, self.curvature_bound, np.zeros(self.n_samples), H
-        )
+        work = self.hessian_work([indices])
+        hessian_block(arrays, bound, indices, z, slope, self.curvature_bound, work, H)
         return H
+
+    def hessian_work(self, blocks: Sequence[NDArray]) -> HessianWork:
+        """Scratch that is large enough for the Hessian of any of the blocks."""
+        n_entries = 0
+        if scipy.sparse.issparse(self._columns):
+            length = np.repeat(np.diff(self._columns.indptr), self.n_scores)
+            n_entries = max(int(length[block].sum()) for block in blocks)
+        return make_hessian_work(self.n_samples, self.n_coordinates, n_entries)
 
     def coordinate_lipschitz(self) -> NDArray[np.float64]:
         """L_i of every coordinate: the diagonal of the Hessian's bound.
@@ -272,10 +303,10 @@ class LinearModel:
         """H_b of each block in turn, the matrices of the kernel prepared once."""
         arrays = self.arrays()
         flat = np.zeros(self.n_samples * self.n_scores)
-        scratch = np.zeros(self.n_samples)
+        work = self.hessian_work(blocks)
         for block in blocks:
             H = np.empty((len(block), len(block)))
-            hessian_block(arrays, True, block, flat, flat, self.curvature_bound, scratch, H)
+            hessian_block(arrays, True, block, flat, flat, self.curvature_bound, work, H)
             yield H
 
     def row_sums(self) -> NDArray[np.float64]:

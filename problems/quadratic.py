@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from graphs import CSRGraph
 from graphs.coloring import greedy_coloring
 from graphs.forest import first_fit_forests
+from problems._lane_kernels import LANES
 from problems._linear_kernels import QUADRATIC, SPARSE_QUADRATIC, ProblemArrays
 from problems.losses import NO_LOSS, Loss
 from problems.penalties import Penalty
@@ -173,6 +174,10 @@ class Quadratic:
             row_ptr=pointers,
             row_index=np.empty(0, np.int32),
             row_value=values,
+            lane_ptr=pointers,
+            lane_index=np.empty((0, LANES), np.int32),
+            lane_value=np.empty((0, LANES)),
+            lane_column=np.empty(0, np.int32),
             target=self.q,
             constant=self.constant,
             l1=self.penalty.l1,
