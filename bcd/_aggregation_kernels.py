@@ -16,7 +16,7 @@ def aggregate(indptr, indices, values, strength, group):
     Vertices that are left over join the neighbouring aggregate that pulls hardest, or, where no
     neighbour was taken, gather with their free neighbours.
 
-    values : (m,) float, off the diagonal; edges pull by -value
+    values : (m,) float, rows with their diagonal; edges pull by -value, so a diagonal never does
     strength : (n,) float64, overwritten;  group : (n,) int32, overwritten
     Returns the number of aggregates.
     """
@@ -69,14 +69,16 @@ def aggregate(indptr, indices, values, strength, group):
 
 @kernel
 def coarsen(
-    indptr, indices, values, diagonal, group, n_groups, out_ptr, middle, out_index, out_value, out_d
+    rows, values, diagonal, group, n_groups, out_ptr, out_middle, out_index, out_value, out_d
 ):
-    """Add up the system over aggregates; rows come out split at the diagonal.
+    """Add up the system over aggregates; rows come with their diagonal, as they came in.
 
-    out_ptr : (n_groups + 1,) int32, middle : (n_groups,) int32, out_index : (m,) int32,
+    rows : indptr, middle, indices;  diagonal : (n,) float64, the entries at ``middle`` in full
+    out_ptr : (n_groups + 1,) uint32, out_middle : (n_groups,) uint32, out_index : (m,) uint32,
     out_value : (m,) float32, out_d : (n_groups,) float64; overwritten, m entries at most as fine
     Returns the number of entries.
     """
+    indptr, middle, indices = rows
     n = len(group)
     start = np.zeros(n_groups + 1, dtype=np.int32)
     for i in range(n):
@@ -94,7 +96,7 @@ def coarsen(
         width, total = 0, 0.0
         for k in range(start[g], start[g + 1]):
             i = members[k]
-            total += diagonal[i]
+            total += diagonal[i] - values[middle[i]]
             for s in range(indptr[i], indptr[i + 1]):
                 h = group[indices[s]]
                 if h == g:
@@ -112,7 +114,8 @@ def coarsen(
                     out_index[end], out_value[end] = row_index[k], row_value[k]
                     end += 1
             if side == 0:
-                middle[g] = end
+                out_middle[g], out_index[end], out_value[end] = end, g, total
+                end += 1
         for k in range(width):
             place[row_index[k]] = -1
     out_ptr[n_groups] = end

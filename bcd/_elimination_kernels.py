@@ -18,42 +18,21 @@ from graphs._jit import kernel, prefetch
 ONE_LEFT = 1 << 32
 NUMBER = ONE_LEFT - 1
 AHEAD = 24  # steps by which memory is asked for
-INFINITE = 0x7FF0000000000000  # exponent of infinity and NaN
 
 
 @kernel
-def split_diagonal(indptr, indices, values, bits, out_ptr, out_index, out_value, diagonal):
-    """Copy a matrix without its diagonal and stored zeros; columns ascend within rows.
+def open_records(indptr, middle, indices, bits, diagonal, b, record, real):
+    """Fill the table: record (n, 3 + k) int64, overwritten, and the same memory as float64.
 
-    bits : (m,) int64, those of ``values``
-    out_ptr : (n + 1,) int32, out_index : (m,) int32, out_value : (m,) float64, diagonal : (n,)
-        float64; overwritten
-    Returns the number of entries, or -1 where a value is not finite.
+    Rows hold their diagonal at ``middle``, which the exclusive ors leave out by taking it twice.
     """
-    end, wild = 0, False
     for v in range(len(diagonal)):
-        out_ptr[v], diagonal[v] = end, 0.0
-        for s in range(indptr[v], indptr[v + 1]):
-            u = indices[s]
-            wild |= (bits[s] & INFINITE) == INFINITE
-            if u == v:
-                diagonal[v] = values[s]
-            else:
-                out_index[end], out_value[end] = u, values[s]
-                end += values[s] != 0.0
-    out_ptr[len(diagonal)] = end
-    return -1 if wild else end
-
-
-@kernel
-def open_records(indptr, indices, bits, diagonal, b, record, real):
-    """Fill the table: record (n, 3 + k) int64, overwritten, and the same memory as float64."""
-    for v in range(len(diagonal)):
-        around, links = np.int64(0), np.int64(0)
+        around, links = np.int64(v), bits[middle[v]]
         for s in range(indptr[v], indptr[v + 1]):
             around ^= np.int64(indices[s])
             links ^= bits[s]
-        record[v, 0] = (np.int64(indptr[v + 1] - indptr[v]) << 32) | around
+        degree = np.int64(indptr[v + 1]) - np.int64(indptr[v]) - 1
+        record[v, 0] = (degree << 32) | around
         record[v, 1] = links
         real[v, 2] = diagonal[v]
         for c in range(b.shape[1]):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bcd._sweep_kernels import BROKEN_DOWN, CONVERGED, OUT_OF_STEPS, ROUNDING
+from bcd._sweep_kernels import BROKEN_DOWN, CONVERGED, ONE, OUT_OF_STEPS, ROUNDING, is_near
 from graphs._jit import kernel
 
 R, X, FIRST, IMAGE, SECOND = 0, 1, 2, 3, 4  # rows of the work array
@@ -20,25 +20,37 @@ ENOUGH = 0.0625  # a coarse step that leaves this share of the squared residual 
 
 
 class Hierarchy(NamedTuple):
-    """All levels of a system, finest first.
+    """All levels of a system, finest first; rows hold their diagonal at ``middle``.
 
     Attributes
     ----------
     row : ndarray of shape (n_levels + 1,), int64
-        The vertices of level l are ``row[l]:row[l + 1]`` in the flat arrays; its pointers stand
-        at ``row[l] + l``.
-    indptr, middle, indices, group : ndarrays of int32
-        Slots are counted through all levels; neighbours and aggregates within their level.
+        The vertices of level l are ``row[l]:row[l + 1]`` of the work array.
+    first_indptr, first_middle, first_indices : ndarrays of uint32
+    first_values, first_inverse : ndarrays of float32
+        The finest level: entries, and reciprocals of the diagonal.
+    first_group : ndarray of int32
+        Aggregates of the finest level.
+    indptr, middle, indices : ndarrays of uint32
+        All other levels, one after the other: vertices of level l begin at ``row[l] - row[1]``, its
+        pointers l - 1 later. Slots are counted through these levels; neighbours and aggregates
+        within their level.
     values, inverse : ndarrays of float32
-        Entries off the diagonal, and reciprocals of the diagonal.
+    group : ndarray of int32
     bottom : ndarray of shape (n_bottom, n_bottom), float32
         Inverse of the coarsest system.
     """
 
     row: NDArray[np.int64]
-    indptr: NDArray[np.int32]
-    middle: NDArray[np.int32]
-    indices: NDArray[np.int32]
+    first_indptr: NDArray[np.uint32]
+    first_middle: NDArray[np.uint32]
+    first_indices: NDArray[np.uint32]
+    first_values: NDArray[np.float32]
+    first_inverse: NDArray[np.float32]
+    first_group: NDArray[np.int32]
+    indptr: NDArray[np.uint32]
+    middle: NDArray[np.uint32]
+    indices: NDArray[np.uint32]
     values: NDArray[np.float32]
     inverse: NDArray[np.float32]
     group: NDArray[np.int32]
@@ -67,7 +79,7 @@ def _descend(indptr, middle, indices, values, inverse, group, r, x, coarse):
         x[i] = total * inverse[i]
     for i in range(len(x)):
         total = np.float32(0.0)
-        for s in range(middle[i], indptr[i + 1]):
+        for s in range(middle[i] + ONE, indptr[i + 1]):
             total -= values[s] * x[indices[s]]
         coarse[group[i]] += total
 
@@ -81,15 +93,15 @@ def _ascend(indptr, indices, values, inverse, group, r, x, coarse):
         total = r[i]
         for s in range(indptr[i], indptr[i + 1]):
             total -= values[s] * x[indices[s]]
-        x[i] = total * inverse[i]
+        x[i] += total * inverse[i]
 
 
 @kernel
-def _image(indptr, indices, values, inverse, x, out):
+def _image(indptr, indices, values, x, out):
     """Multiply by a level's matrix; returns x'out."""
     product = 0.0
     for i in range(len(x)):
-        total = x[i] / inverse[i]
+        total = np.float32(0.0)
         for s in range(indptr[i], indptr[i + 1]):
             total += values[s] * x[indices[s]]
         out[i] = total
@@ -131,6 +143,12 @@ def _take_second_step(answer, rest, first, image, own, curvature, length):
 
 
 @kernel
+def _pointers(h, level):
+    begin = h.row[level] - h.row[1] + level - 1
+    return h.indptr[begin : begin + h.row[level + 1] - h.row[level] + 1]
+
+
+@kernel
 def cycle(h, work, visits, scalars):
     """Approximate an answer of the finest level: from ``work[R]`` to ``work[X]``.
 
@@ -150,17 +168,21 @@ def cycle(h, work, visits, scalars):
             _solve_bottom(h.bottom, r, x)
             level -= 1
             continue
-        indptr, middle = h.indptr[begin + level : end + level + 1], h.middle[begin:end]
-        inverse, group = h.inverse[begin:end], h.group[begin:end]
         low, high = end, h.row[level + 2]
+        indptr, indices, values = h.first_indptr, h.first_indices, h.first_values
+        middle, inverse, group = h.first_middle, h.first_inverse, h.first_group
+        if level > 0:
+            indptr, indices, values = _pointers(h, level), h.indices, h.values
+            middle = h.middle[begin - h.row[1] : end - h.row[1]]
+            inverse = h.inverse[begin - h.row[1] : end - h.row[1]]
+            group = h.group[begin - h.row[1] : end - h.row[1]]
         rest, answer = work[R, low:high], work[X, low:high]
         if visits[level] == 0:
-            _descend(indptr, middle, h.indices, h.values, inverse, group, r, x, rest)
+            _descend(indptr, middle, indices, values, inverse, group, r, x, rest)
         elif level + 1 < bottom:
             first, image = work[FIRST, low:high], work[IMAGE, low:high]
             second = image if visits[level] == 1 else work[SECOND, low:high]
-            below = h.indptr[low + level + 1 : high + level + 2]
-            product = _image(below, h.indices, h.values, h.inverse[low:high], answer, second)
+            product = _image(_pointers(h, level + 1), h.indices, h.values, answer, second)
             if visits[level] == 1:
                 length, enough = _take_step(answer, rest, first, image, product)
                 scalars[level, 0], scalars[level, 1] = product, length
@@ -176,7 +198,7 @@ def cycle(h, work, visits, scalars):
             level += 1
             visits[level] = 0
         else:
-            _ascend(indptr, h.indices, h.values, inverse, group, r, x, answer)
+            _ascend(indptr, indices, values, inverse, group, r, x, answer)
             level -= 1
 
 
@@ -196,9 +218,7 @@ def _precondition(h, work, visits, scalars, r, z):
 
 
 @kernel
-def cycled_gradients(
-    indptr, indices, values, diagonal, h, work, x, r, vectors, tol, window, drops, max_iter
-):
+def cycled_gradients(indptr, indices, values, h, work, x, r, vectors, tol, window, drops, max_iter):
     """Run flexible conjugate gradients from ``x``; see ``swept_gradients`` for the stopping rule.
 
     r : (n,) float64, b - A x on entry, kept up to date
@@ -209,7 +229,7 @@ def cycled_gradients(
     z, p, q = vectors[0], vectors[1], vectors[2]
     n_levels = len(h.row) - 1
     visits, scalars = np.empty(n_levels, dtype=np.int64), np.empty((n_levels, 2))
-    total, recent, before, length, floor = 0.0, 0.0, 0.0, 0.0, 0.0
+    total, before, length, floor = 0.0, 0.0, 0.0, 0.0
     for step in range(max_iter):
         _precondition(h, work, visits, scalars, r, z)
         rho, turn, size = 0.0, 0.0, 0.0
@@ -229,7 +249,7 @@ def cycled_gradients(
             p[i] = z[i] + beta * p[i] if step > 0 else z[i]
         curvature, slope = 0.0, 0.0
         for i in range(n):
-            entry = diagonal[i] * p[i]
+            entry = 0.0
             for s in range(indptr[i], indptr[i + 1]):
                 entry += values[s] * p[indices[s]]
             q[i] = entry
@@ -244,9 +264,6 @@ def cycled_gradients(
             r[i] -= length * q[i]
         drops[step] = 0.5 * length * slope
         total += drops[step]
-        recent += drops[step]
-        if step >= window:
-            recent -= drops[step - window]
-        if step + 1 >= window and recent <= tol * total:
+        if is_near(drops, step, window, total, tol):
             return CONVERGED, step + 1
     return OUT_OF_STEPS, max_iter

@@ -1,10 +1,14 @@
 """Conjugate gradients on a sparse symmetric system under a preconditioner of two triangular sweeps.
 
+Rows hold their diagonal at ``middle``; pointers and indices are unsigned.
+
 Symbols: A = L + D + L' with D its diagonal and L strictly below it; P the pivots of the incomplete
 factorisation M = (P + L) P^-1 (P + L'). Eliminating in a forest's order, M is A on the forest.
 """
 
 from __future__ import annotations
+
+import numpy as np
 
 from graphs._jit import kernel
 
@@ -12,6 +16,27 @@ CONVERGED = 0
 OUT_OF_STEPS = 1
 BROKEN_DOWN = 2
 ROUNDING = 1e-28  # a squared residual smaller by this is rounding
+SAFETY = 2.0  # of the estimate of what is left
+SURE = 0.01  # of the tolerance: steps below it end a run, whatever the estimate says
+ONE = np.uintp(1)
+
+
+@kernel
+def is_near(drops, step, window, total, tol):
+    """Tell whether what is left of the objective is at most ``tol`` of all that it came down.
+
+    Conjugate gradients come down by what all later steps will take: continued as a geometric
+    series with the ratio of the last ``window`` steps to as many before.
+    """
+    if step + 1 < 2 * window:
+        return False
+    recent, earlier = 0.0, 0.0
+    for k in range(window):
+        recent += drops[step - k]
+        earlier += drops[step - window - k]
+    if recent <= SURE * tol * total:
+        return True
+    return recent < earlier and SAFETY * recent * recent <= tol * total * (earlier - recent)
 
 
 @kernel
@@ -30,10 +55,10 @@ def incomplete_pivots(indptr, middle, indices, values, diagonal, relaxation, piv
         if not pivot[j] > 1e-8 * diagonal[j]:
             return False
         above = 0.0
-        for s in range(middle[j], indptr[j + 1]):
+        for s in range(middle[j] + ONE, indptr[j + 1]):
             above += values[s]
         inverse = 1.0 / pivot[j]
-        for s in range(middle[j], indptr[j + 1]):
+        for s in range(middle[j] + ONE, indptr[j + 1]):
             a = values[s]
             pivot[indices[s]] -= a * inverse * (a + relaxation * (above - a))
     return True
@@ -57,16 +82,16 @@ def swept_gradients(
 
     x : (n,) float64, improved in place
     r : (n,) float64, (P + L)^-1 (b - A x) on entry, kept up to date
-    work : (3, n) float64, overwritten
-    tol, window : the run ends when the last ``window`` steps together decreased the objective by
-        at most ``tol`` times all steps together
+    work : (4, n) float64, overwritten
+    tol, window : when the run ends; see ``is_near``
     drops : (max_iter,) float64, overwritten: what each step took off the objective
     Returns the status and the number of steps.
     """
     n = len(x)
-    p, t, w = work[0], work[1], work[2]
-    rho, beta, total, recent = 0.0, 0.0, 0.0, 0.0
+    p, t, w, inverse = work[0], work[1], work[2], work[3]
+    rho, beta, total = 0.0, 0.0, 0.0
     for i in range(n):
+        inverse[i] = 1.0 / pivot[i]
         rho += pivot[i] * r[i] * r[i]
         p[i] = 0.0
     floor = ROUNDING * rho
@@ -76,30 +101,27 @@ def swept_gradients(
         for i in range(n - 1, -1, -1):  # t = (P + L')^-1 p
             direction = pivot[i] * r[i] + beta * p[i]
             p[i] = direction
-            for s in range(middle[i], indptr[i + 1]):
+            for s in range(middle[i] + ONE, indptr[i + 1]):
                 direction -= values[s] * t[indices[s]]
-            t[i] = direction / pivot[i]
+            t[i] = direction * inverse[i]
         curvature = 0.0
         for i in range(n):  # w = (P + L)^-1 (p - (2 P - D) t); the product is t + w
             rest = p[i] - (2.0 * pivot[i] - diagonal[i]) * t[i]
             for s in range(indptr[i], middle[i]):
                 rest -= values[s] * w[indices[s]]
-            w[i] = rest / pivot[i]
+            w[i] = rest * inverse[i]
             curvature += p[i] * (t[i] + w[i])
         if not curvature > 0.0:
             return BROKEN_DOWN, step
         length = rho / curvature
         drops[step] = 0.5 * length * rho
         total += drops[step]
-        recent += drops[step]
-        if step >= window:
-            recent -= drops[step - window]
         before, rho = rho, 0.0
         for i in range(n):
             x[i] += length * t[i]
             r[i] -= length * (t[i] + w[i])
             rho += pivot[i] * r[i] * r[i]
         beta = rho / before
-        if step + 1 >= window and recent <= tol * total:
+        if is_near(drops, step, window, total, tol):
             return CONVERGED, step + 1
     return OUT_OF_STEPS, max_iter

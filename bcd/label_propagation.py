@@ -12,7 +12,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from bcd import _system_kernels as kernels
-from bcd.graph_system import System, SystemSolution, solve_system, warn_unless_solved
+from bcd.graph_core import System
+from bcd.graph_system import SystemSolution, solve_system, warn_unless_solved
 from graphs import CSRGraph
 from graphs.csr import pair_slots
 
@@ -144,6 +145,7 @@ def solve_labels(
     if anchor is not None:
         rows = rank[given]
         system.diagonal[rows] += anchor
+        system.values[system.middle[rows]] += anchor
         system.b[rows] += anchor * columns[given]
     solution = solve_system(system, solver, float(tol), int(max_iter), verbose)
     warn_unless_solved(solution, tol, stacklevel=_stacklevel)
@@ -157,15 +159,18 @@ def solve_labels(
 
 
 def _grounded(indptr, indices, weights, fixed, columns, rank, n_unknown: int) -> System:
-    out_ptr = np.zeros(n_unknown + 1, dtype=np.int32)
-    out_index, out_value = np.empty(len(indices), dtype=np.int32), np.empty(len(indices))
+    n_slots = len(indices) + n_unknown
+    out_ptr, middle = np.empty(n_unknown + 1, np.uint32), np.empty(n_unknown, np.uint32)
+    out_index, out_value = np.empty(n_slots, np.uint32), np.empty(n_slots)
     diagonal, b = np.empty(n_unknown), np.empty((n_unknown, columns.shape[1]))
     end = kernels.ground(
-        indptr, indices, weights, fixed, columns, rank, out_ptr, out_index, out_value, diagonal, b
-    )
+        indptr, indices, weights, fixed, columns, rank,
+        out_ptr, middle, out_index, out_value, diagonal, b,
+    )  # fmt: skip
     return System(
-        indptr=out_ptr, indices=out_index[:end], values=out_value[:end], diagonal=diagonal, b=b
-    )
+        indptr=out_ptr, middle=middle, indices=out_index[:end], values=out_value[:end],
+        diagonal=diagonal, b=b, has_positive=False,
+    )  # fmt: skip
 
 
 def read_weights_of_edges(graph, stacklevel: int):

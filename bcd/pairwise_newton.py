@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from bcd._checks import check_limits, known
-from bcd.graph_system import System, solve_system
+from bcd.graph_core import with_diagonal
+from bcd.graph_system import solve_system
 from bcd.result import History, Result, Status
 from graphs.forest import (
     OK,
@@ -249,12 +250,7 @@ class _Steps:
         return rhs[:, 0] if status == OK and np.isfinite(rhs).all() else None
 
     def _whole(self, gradient) -> NDArray[np.float64] | None:
-        system = System(
-            indptr=self.graph.indptr.astype(np.int32),
-            indices=self.graph.indices,
-            values=self.link,
-            diagonal=self.diagonal,
-            b=-gradient[:, None],
-        )
+        indptr, indices = self.graph.indptr.astype(np.uint32), self.graph.indices.view(np.uint32)
+        system = with_diagonal(indptr, indices, self.link, self.diagonal, -gradient[:, None])
         found = solve_system(system, "auto", SYSTEM_TOL, SYSTEM_STEPS, False).x[:, 0]
         return found if np.isfinite(found).all() else None

@@ -14,7 +14,7 @@ from sklearn.datasets import make_moons
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from bcd import LabelPropagation, graph_system, propagate_labels, solve_graph_system, solve_labels
+from bcd import LabelPropagation, graph_core, propagate_labels, solve_graph_system, solve_labels
 from graphs import CSRGraph
 from problems.datasets import dataset_d, dataset_e
 
@@ -92,7 +92,7 @@ def test_solvers_reach_the_suboptimality_they_promise(problem, solver):
 
 
 def test_auto_takes_multigrid_on_large_lattices_and_sweeps_on_expanders(monkeypatch):
-    monkeypatch.setattr(graph_system, "LARGE", 1000)
+    monkeypatch.setattr(graph_core, "LARGE", 1000)
     problem = dataset_d(40, 30)
     solution = solve_graph_system(problem.Q, problem.q)
     assert solution.solver == "multigrid" and solution.residual < 1e-3
