@@ -4,6 +4,7 @@ from bcd.complexity import ActiveSetComplexity, active_set_complexity
 from bcd.engine import minimize
 from bcd.estimators.graph_smoother import GraphSmoother
 from bcd.estimators.group import GroupLasso, SparseGroupLasso
+from bcd.estimators.group_logistic import GroupLogisticRegression
 from bcd.estimators.huber import HuberRegressor
 from bcd.estimators.label_propagation import LabelPropagation
 from bcd.estimators.lasso import ElasticNet, Lasso
@@ -31,6 +32,7 @@ __all__ = [
     "ElasticNetCV",
     "GraphSmoother",
     "GroupLasso",
+    "GroupLogisticRegression",
     "HuberRegressor",
     "LabelPropagation",
     "Lasso",

@@ -53,8 +53,8 @@ class Block(Protocol):
     def gram(self, h: Vector, chosen: NDArray[np.int64]) -> Vector:
         """Return ``W' diag(h) W`` over the chosen columns."""
 
-    def nearly_gram(self, h: Vector, chosen: NDArray[np.int64]) -> Vector:
-        """Return the same, each of ``h`` off by a share DRIFT of itself at most."""
+    def nearly_gram(self, h: Vector, chosen: NDArray[np.int64]) -> tuple[Vector, Vector]:
+        """Return the same for weights near ``h``, off by a share DRIFT at most; and these."""
 
     def gram_pays(self) -> bool:
         """Whether to form Gram matrices rather than to walk columns."""
@@ -108,7 +108,9 @@ class DenseBlock:
         scaled = self.rows[chosen] * np.sqrt(h)
         return scaled @ scaled.T
 
-    nearly_gram = gram  # BLAS is fast enough
+    def nearly_gram(self, h: Vector, chosen: NDArray[np.int64]) -> tuple[Vector, Vector]:
+        """Return the same, and ``h``: BLAS is fast enough."""
+        return self.gram(h, chosen), h
 
     def gram_pays(self) -> bool:
         """Whether to form Gram matrices rather than to walk columns."""
@@ -189,15 +191,15 @@ class SparseBlock:
         self._keep(chosen)
         return self._update(h, chosen, 0.0)
 
-    def nearly_gram(self, h: Vector, chosen: NDArray[np.int64]) -> Vector:
-        """Return the same, each of ``h`` off by a share DRIFT of itself at most."""
+    def nearly_gram(self, h: Vector, chosen: NDArray[np.int64]) -> tuple[Vector, Vector]:
+        """Return the same for weights near ``h``, off by a share DRIFT at most; and these."""
         known = len(chosen) <= len(self.kept) and np.isin(chosen, self.kept).all()
         if known:  # but a smaller matrix anew may cost less
             drifted = count_drifted(h, self.held, DRIFT)
             known = drifted * len(self.kept) ** 2 <= len(h) * len(chosen) ** 2
         if not known:
             self._keep(chosen)
-        return self._update(h, chosen, DRIFT)
+        return self._update(h, chosen, DRIFT), self.held
 
     def _keep(self, chosen: NDArray[np.int64]) -> None:
         """Forget the Gram matrix, and begin one of the chosen columns."""

@@ -168,7 +168,7 @@ def _model_step(scores: Scores, block: Block, gradient: Vector, x: Vector, l1: V
         assert isinstance(block, SparseBlock)
         return _walk_model(scores, block, gradient, x, l1, l2)
     chosen = _near_active(gradient - l2 * x, x, l1)
-    G = block.nearly_gram(h, chosen)
+    G, h = block.nearly_gram(h, chosen)
     G.flat[:: len(G) + 1] += l2[chosen]
     reduced = gradient[chosen]
     total, slope = float(h.sum()), float(scores.slope.sum())

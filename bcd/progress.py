@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 LOGGER = logging.getLogger("southwell")
 
@@ -51,3 +53,33 @@ class ProgressBar:
         """Leave the bar as it stands."""
         if self.bar is not None:
             self.bar.close()
+
+
+@contextmanager
+def reporting(name: str, tol: float, verbose, callback) -> Iterator[Callable | None]:
+    """Give the callback that a solver is to call: the user's, behind a progress bar if asked.
+
+    Parameters
+    ----------
+    name : str
+        Shown beside the bar.
+    tol : float
+        The gap that is asked for, in units of the objective.
+    verbose : bool or int
+        Whether to show a bar.
+    callback : callable or None
+        A true answer of it stops the run.
+    """
+    if not verbose:
+        yield callback
+        return
+    bar = ProgressBar(name, tol)
+
+    def report(progress):
+        bar(progress)
+        return callback(progress) if callback is not None else None
+
+    try:
+        yield report
+    finally:
+        bar.close()

@@ -9,6 +9,8 @@ column of ones without a penalty.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +18,7 @@ from bcd.design import Design, nonzero_columns
 from bcd.result import Result, Status
 from bcd.softmax_block import SoftmaxBlock, SoftmaxScores
 from bcd.softmax_newton import FORMED, certify_softmax, descend_softmax, free_dual
-from bcd.working_set import FIRST_BLOCK, _Books, _outcome
+from bcd.working_set import FIRST_BLOCK, Progress, _Books, _outcome
 
 Matrix = NDArray[np.float64]
 
@@ -32,6 +34,7 @@ def solve_softmax(
     intercept0: NDArray[np.float64] | None = None,
     tol: float,
     max_iter: int,
+    callback: Callable[[Progress], bool | None] | None = None,
 ) -> Result:
     """Minimise until the duality gap is below tol.
 
@@ -48,6 +51,8 @@ def solve_softmax(
         On the duality gap, in units of the objective.
     max_iter : int
         Block updates at most.
+    callback : callable, default=None
+        Called with a :class:`Progress` after each update; a true answer stops the run.
 
     Returns
     -------
@@ -91,6 +96,10 @@ def solve_softmax(
         support = np.flatnonzero(X).astype(np.int32)
         books.enter(certificate, len(block.columns), support)
         status = _outcome(certificate.gap, tol, n_iter, max_iter, books, np.inf)
+        if callback is not None and n_iter:
+            progress = Progress(n_iter, certificate.objective, certificate.gap, X)
+            if callback(progress) and status is None:
+                status = Status.STOPPED
         if status is None and exhausted and certificate.gap > 0.5 * best_gap:
             status = Status.STALLED
         if status is not None:

@@ -187,6 +187,51 @@ def logistic_gap(X, y, coef, intercept, C, l1_ratio):
     return primal, min(gaps)
 
 
+def group_logistic_gap(X, y, coef, intercept, C, l1_ratio, groups, factors, positive=False):
+    """Objective and duality gap of logistic regression with a (sparse) group penalty.
+
+    ``sum_i loss_i + (l1_ratio ||w||_1 + (1 - l1_ratio) sum_g factors_g ||w_g||) / C``. The dual
+    point is the slopes, scaled by the largest multiple that a bisection proves feasible.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse array} of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples,)
+        Labels 0 and 1.
+    coef, intercept : ndarray of shape (n_features,) and float
+    C, l1_ratio : float
+    groups : list of lists of int
+    factors : ndarray of shape (n_groups,)
+    positive : bool
+
+    Returns
+    -------
+    objective, gap : float
+    """
+    sign = 2.0 * y - 1.0
+    margin = sign * (X @ coef + intercept)
+    l1, weights = l1_ratio / C, (1.0 - l1_ratio) / C * np.asarray(factors)
+    norms = np.array([np.linalg.norm(coef[group]) for group in groups])
+    objective = np.logaddexp(0.0, -margin).sum() + l1 * np.abs(coef).sum() + weights @ norms
+    share = 1.0 / (1.0 + np.exp(margin))  # of the slope -sign * share
+    pull = X.T @ (sign * share)
+
+    def feasible(scale):
+        size = scale * pull if positive else np.abs(scale * pull)
+        soft = np.maximum(size - l1, 0.0)
+        excess = np.array([np.linalg.norm(soft[group]) for group in groups])
+        return (excess <= weights).all()
+
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if feasible(middle) else (low, middle)
+    u = low * share if not feasible(1.0) else share
+    rest = 1.0 - u
+    entropy = (u * np.log(np.where(u > 0, u, 1)) + rest * np.log(np.where(rest > 0, rest, 1))).sum()
+    return objective, objective + entropy
+
+
 def linear_svm_gap(X, y, w, alpha, cost, squared):
     """Objective of a linear support vector machine, and its excess over the dual's at ``alpha``.
 

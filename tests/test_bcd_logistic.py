@@ -50,9 +50,9 @@ def test_a_kept_gram_matrix_follows_its_weights():
         kept = np.array(chosen)
         h = h * rng.uniform(0.5, 1.5, 60)
         exact = (W[:, kept].T * h) @ W[:, kept]
-        near = block.nearly_gram(h, kept)
-        error = (W[:, kept].T ** 2) @ h * DRIFT  # each weight is off by that share at most
-        assert (np.abs(near - exact) <= np.sqrt(np.outer(error, error)) + 1e-12).all()
+        near, used = block.nearly_gram(h, kept)
+        assert (np.abs(used - h) <= DRIFT / (1 - DRIFT) * h).all()
+        np.testing.assert_allclose(near, (W[:, kept].T * used) @ W[:, kept], atol=1e-12)
         np.testing.assert_allclose(block.gram(h, kept), exact, atol=1e-12)
 
 

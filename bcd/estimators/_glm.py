@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-
 import numpy as np
 
 from bcd.design import make_design
 from bcd.estimators._base import warn_unless_solved
 from bcd.glm import solve_glm
 from bcd.glm_newton import Scores
+from bcd.progress import reporting
 from bcd.result import Result
-
-log = logging.getLogger("southwell")
 
 
 def fit_scores(
@@ -29,6 +26,8 @@ def fit_scores(
     max_iter: int,
     start=None,
     verbose=False,
+    callback=None,
+    name: str = "southwell",
     design=None,
     stacklevel: int = 3,
 ) -> tuple[Result, float]:
@@ -45,6 +44,8 @@ def fit_scores(
     tol : float
         On the gap, as a fraction of the losses at zero coefficients.
     start : pair of ndarray of shape (n_features,) and float, default=None
+    verbose, callback, name
+        See :func:`bcd.progress.reporting`.
 
     Returns
     -------
@@ -60,18 +61,18 @@ def fit_scores(
     if design is None:
         design = make_design(X, np.ones(len(y)) if intercept else np.empty(0))
     x0, intercept0 = (None, 0.0) if start is None else start
-    result = solve_glm(
-        design,
-        scores,
-        l1,
-        l2,
-        x0=x0,
-        intercept0=intercept0,
-        tol=tol * at_zero,
-        max_iter=max_iter,
-    )
-    if verbose:
-        log.info("%d block updates, duality gap %.3e", result.n_iter, result.gap)
+    with reporting(name, tol * at_zero, verbose, callback) as report:
+        result = solve_glm(
+            design,
+            scores,
+            l1,
+            l2,
+            x0=x0,
+            intercept0=intercept0,
+            tol=tol * at_zero,
+            max_iter=max_iter,
+            callback=report,
+        )
     warn_unless_solved(result, tol * at_zero, stacklevel=stacklevel)
     return result, at_zero
 

@@ -13,6 +13,7 @@ from bcd.group_loop import run_group_loop
 from bcd.group_squares import SquaredGroups
 from bcd.group_structure import read_group_weights, read_groups
 from bcd.least_squares import solve_smooth
+from bcd.progress import reporting
 from bcd.result import Result
 from bcd.working_set import solve_working_sets
 
@@ -67,6 +68,11 @@ class SparseGroupLasso(LinearRegressor):
         Whether to start from the last solution.
     positive : bool, default=False
         Whether to require ``w >= 0``.
+    verbose : bool or int, default=False
+        Whether to show a progress bar, see :class:`bcd.ElasticNet`.
+    callback : callable, default=None
+        Called with a :class:`bcd.group_loop.Progress` after each block update; a true answer stops
+        the run.
 
     Attributes
     ----------
@@ -109,6 +115,8 @@ class SparseGroupLasso(LinearRegressor):
         tol=1e-4,
         warm_start=False,
         positive=False,
+        verbose=False,
+        callback=None,
     ):
         self.alpha = alpha
         self.l1_ratio = l1_ratio
@@ -119,6 +127,8 @@ class SparseGroupLasso(LinearRegressor):
         self.tol = tol
         self.warm_start = warm_start
         self.positive = positive
+        self.verbose = verbose
+        self.callback = callback
 
     def fit(self, X, y, sample_weight=None):
         """Fit the model.
@@ -180,7 +190,8 @@ class SparseGroupLasso(LinearRegressor):
             result = solve_working_sets(design, b, l1, positive=True, **settings)
         else:
             problem = SquaredGroups(design, b, groups, l1, weight, positive=self.positive, x0=start)
-            result = run_group_loop(problem, tol=tol, max_iter=self.max_iter)
+            with reporting(type(self).__name__, tol, self.verbose, self.callback) as report:
+                result = run_group_loop(problem, tol=tol, max_iter=self.max_iter, callback=report)
         warn_unless_solved(result, tol, n_samples)
         return result
 
@@ -193,7 +204,7 @@ class GroupLasso(SparseGroupLasso):
 
     Parameters
     ----------
-    alpha, groups, weights, fit_intercept, max_iter, tol, warm_start, positive
+    alpha, groups, weights, fit_intercept, max_iter, tol, warm_start, positive, verbose, callback
         See :class:`SparseGroupLasso`, of which this is the case ``l1_ratio=0``.
 
     Examples
@@ -216,6 +227,8 @@ class GroupLasso(SparseGroupLasso):
         tol=1e-4,
         warm_start=False,
         positive=False,
+        verbose=False,
+        callback=None,
     ):
         super().__init__(
             alpha=alpha,
@@ -227,4 +240,6 @@ class GroupLasso(SparseGroupLasso):
             tol=tol,
             warm_start=warm_start,
             positive=positive,
+            verbose=verbose,
+            callback=callback,
         )

@@ -55,6 +55,11 @@ class HuberRegressor(LinearRegressor):
         The scale where it is known; it is then not estimated.
     penalty_factor : array-like of shape (n_features,), default=None
         Multiples of the whole penalty, feature by feature; 0 leaves a feature unpenalised.
+    verbose : bool or int, default=False
+        Whether to show a progress bar for each scale, see :class:`bcd.ElasticNet`.
+    callback : callable, default=None
+        Called with a :class:`bcd.working_set.Progress` after each block update; a true answer stops
+        the run.
 
     Attributes
     ----------
@@ -97,6 +102,8 @@ class HuberRegressor(LinearRegressor):
         tol=1e-5,
         scale=None,
         penalty_factor=None,
+        verbose=False,
+        callback=None,
     ):
         self.epsilon = epsilon
         self.max_iter = max_iter
@@ -107,6 +114,8 @@ class HuberRegressor(LinearRegressor):
         self.tol = tol
         self.scale = scale
         self.penalty_factor = penalty_factor
+        self.verbose = verbose
+        self.callback = callback
 
     def fit(self, X, y, sample_weight=None):
         """Fit the model.
@@ -146,7 +155,13 @@ class HuberRegressor(LinearRegressor):
             self.scale if self.scale is not None else best_scale(residual, weights, self.epsilon)
         )
         scale, n_iter = max(scale, smallest), 0
-        settled = False
+        settled, stopped = False, False
+
+        def report(progress):
+            nonlocal stopped
+            stopped = stopped or bool(self.callback(progress))
+            return stopped
+
         for _ in range(SCALE_STEPS):
             # divided by 2 / sigma: the loss of ``bcd.glm`` is half a square
             with warnings.catch_warnings():
@@ -164,12 +179,15 @@ class HuberRegressor(LinearRegressor):
                     max_iter=self.max_iter,
                     start=start,
                     design=design,
+                    verbose=self.verbose,
+                    callback=None if self.callback is None else report,
+                    name=type(self).__name__,
                 )
             n_iter += result.n_iter
             start = result.x, result.extra["intercept"]
             residual = y - X @ start[0] - start[1]
-            if self.scale is not None:
-                settled = True
+            if stopped or self.scale is not None:
+                settled = not stopped
                 break
             new = max(best_scale(residual, weights, self.epsilon), smallest)
             settled = abs(new - scale) <= max(FINER * self.tol, 1e-14) * scale or new == smallest

@@ -18,6 +18,7 @@ from bcd.estimators._validation import (
     read_sample_weight,
     read_samples,
 )
+from bcd.progress import reporting
 from bcd.softmax import solve_softmax
 from bcd.softmax_block import SoftmaxScores
 from problems.losses import LOGISTIC
@@ -62,13 +63,16 @@ class LogisticRegression(LogisticClassifier):
     max_iter : int, default=100
         Block updates at most; few are needed, since each is a run of Newton steps.
     verbose : int, default=0
-        Whether to tell the outcome in the log ``southwell``.
+        Whether to show a progress bar, see :class:`bcd.ElasticNet`.
     warm_start : bool, default=False
         Whether to start from the last solution.
     n_jobs : int, default=None
         Accepted for scikit-learn's sake and without effect.
     penalty_factor : array-like of shape (n_features,), default=None
         Multiples of the whole penalty, feature by feature; 0 leaves a feature unpenalised.
+    callback : callable, default=None
+        Called with a :class:`bcd.working_set.Progress` after each block update; a true answer stops
+        the run.
 
     Attributes
     ----------
@@ -119,6 +123,7 @@ class LogisticRegression(LogisticClassifier):
         warm_start=False,
         n_jobs=None,
         penalty_factor=None,
+        callback=None,
     ):
         self.penalty = penalty
         self.C = C
@@ -135,6 +140,7 @@ class LogisticRegression(LogisticClassifier):
         self.warm_start = warm_start
         self.n_jobs = n_jobs
         self.penalty_factor = penalty_factor
+        self.callback = callback
 
     def fit(self, X, y, sample_weight=None):
         """Fit the model.
@@ -190,6 +196,7 @@ class LogisticRegression(LogisticClassifier):
             max_iter=self.max_iter,
             start=last_solution(self, X.shape[1]),
             verbose=self.verbose,
+            callback=self.callback,
         )
         self.classes_ = classes
         self.coef_ = coef.astype(X.dtype)
@@ -257,6 +264,7 @@ def fit_classes(
     max_iter: int,
     start=None,
     verbose=False,
+    callback=None,
     design=None,
 ):
     """Fit two classes by their margin, more by the multinomial model.
@@ -294,6 +302,8 @@ def fit_classes(
             max_iter=max_iter,
             start=first,
             verbose=verbose,
+            callback=callback,
+            name="LogisticRegression",
             design=design,
             stacklevel=4,
         )
@@ -305,16 +315,18 @@ def fit_classes(
     x0, intercept0 = None, None
     if start is not None and start[0].shape[0] == n_classes:
         x0, intercept0 = start
-    result = solve_softmax(
-        design,
-        scores,
-        l1,
-        l2,
-        intercept=fit_intercept,
-        x0=x0,
-        intercept0=intercept0,
-        tol=tol * at_zero,
-        max_iter=max_iter,
-    )
+    with reporting("LogisticRegression", tol * at_zero, verbose, callback) as report:
+        result = solve_softmax(
+            design,
+            scores,
+            l1,
+            l2,
+            intercept=fit_intercept,
+            x0=x0,
+            intercept0=intercept0,
+            tol=tol * at_zero,
+            max_iter=max_iter,
+            callback=report,
+        )
     warn_unless_solved(result, tol * at_zero)
     return result.x, result.extra["intercept"], result

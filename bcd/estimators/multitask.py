@@ -12,6 +12,7 @@ from bcd.estimators.group import weighted_design
 from bcd.group_loop import run_group_loop
 from bcd.least_squares import solve_smooth
 from bcd.multitask import MultiTaskRows
+from bcd.progress import reporting
 
 
 class MultiTaskElasticNet(MultiOutputMixin, LinearRegressor):
@@ -46,6 +47,11 @@ class MultiTaskElasticNet(MultiOutputMixin, LinearRegressor):
         Accepted for scikit-learn's sake and without effect.
     selection : str, default="gs-q"
         How blocks are chosen: ``"gs-q"`` takes greedy working sets, each solved exactly.
+    verbose : bool or int, default=False
+        Whether to show a progress bar, see :class:`bcd.ElasticNet`.
+    callback : callable, default=None
+        Called with a :class:`bcd.group_loop.Progress` after each block update; a true answer stops
+        the run.
 
     Attributes
     ----------
@@ -87,6 +93,8 @@ class MultiTaskElasticNet(MultiOutputMixin, LinearRegressor):
         warm_start=False,
         random_state=None,
         selection="gs-q",
+        verbose=False,
+        callback=None,
     ):
         self.alpha = alpha
         self.l1_ratio = l1_ratio
@@ -97,6 +105,8 @@ class MultiTaskElasticNet(MultiOutputMixin, LinearRegressor):
         self.warm_start = warm_start
         self.random_state = random_state
         self.selection = selection
+        self.verbose = verbose
+        self.callback = callback
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -169,7 +179,8 @@ class MultiTaskElasticNet(MultiOutputMixin, LinearRegressor):
         if self.warm_start and hasattr(self, "coef_"):
             start = self.coef_.T.astype(np.float64)
         problem = MultiTaskRows(design, centered, weight, l2, start)
-        result = run_group_loop(problem, tol=tol, max_iter=self.max_iter)
+        with reporting(type(self).__name__, tol, self.verbose, self.callback) as report:
+            result = run_group_loop(problem, tol=tol, max_iter=self.max_iter, callback=report)
         warn_unless_solved(result, tol, n_samples)
         return result.x, result.gap, result.n_iter
 
@@ -183,6 +194,8 @@ class MultiTaskLasso(MultiTaskElasticNet):
     ----------
     alpha, fit_intercept, copy_X, max_iter, tol, warm_start, random_state, selection
         See :class:`MultiTaskElasticNet`, of which this is the case ``l1_ratio=1``.
+    verbose, callback
+        See :class:`MultiTaskElasticNet`.
 
     Examples
     --------
@@ -205,6 +218,8 @@ class MultiTaskLasso(MultiTaskElasticNet):
         warm_start=False,
         random_state=None,
         selection="gs-q",
+        verbose=False,
+        callback=None,
     ):
         super().__init__(
             alpha=alpha,
@@ -216,4 +231,6 @@ class MultiTaskLasso(MultiTaskElasticNet):
             warm_start=warm_start,
             random_state=random_state,
             selection=selection,
+            verbose=verbose,
+            callback=callback,
         )

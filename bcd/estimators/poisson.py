@@ -37,9 +37,12 @@ class PoissonRegressor(LinearRegressor):
     warm_start : bool, default=False
         Whether to start from the last solution.
     verbose : int, default=0
-        Whether to tell the outcome in the log ``southwell``.
+        Whether to show a progress bar, see :class:`bcd.ElasticNet`.
     penalty_factor : array-like of shape (n_features,), default=None
         Multiples of the whole penalty, feature by feature; 0 leaves a feature unpenalised.
+    callback : callable, default=None
+        Called with a :class:`bcd.working_set.Progress` after each block update; a true answer stops
+        the run.
 
     Attributes
     ----------
@@ -71,6 +74,7 @@ class PoissonRegressor(LinearRegressor):
         warm_start=False,
         verbose=0,
         penalty_factor=None,
+        callback=None,
     ):
         self.alpha = alpha
         self.l1_ratio = l1_ratio
@@ -81,6 +85,7 @@ class PoissonRegressor(LinearRegressor):
         self.warm_start = warm_start
         self.verbose = verbose
         self.penalty_factor = penalty_factor
+        self.callback = callback
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -131,6 +136,8 @@ class PoissonRegressor(LinearRegressor):
             max_iter=self.max_iter,
             start=last_solution(self, X.shape[1]),
             verbose=self.verbose,
+            callback=self.callback,
+            name=type(self).__name__,
         )
         self.coef_ = result.x.astype(X.dtype)
         self.intercept_ = X.dtype.type(result.extra["intercept"])
