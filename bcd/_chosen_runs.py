@@ -9,14 +9,16 @@ from __future__ import annotations
 import abc
 
 import numpy as np
+import scipy.sparse
 from numpy.typing import NDArray
 
-from bcd import _state
+from bcd import _setup, _state
 from bcd._engine_kernels import run_chunk
 from bcd._run import Run
 from graphs.forest import Elimination, eliminate, greedy_forest, random_forest, solve_forest
+from problems._hessian_kernels import all_curvatures
 from problems._linear_kernels import QUADRATIC
-from problems.losses import MULTINOMIAL
+from problems.losses import LOGISTIC, MULTINOMIAL
 
 MAX_THRESHOLDINGS = 10
 BOOKS = ("x", "z", "slope", "gradient", "totals", "counters", "estimate")
@@ -94,30 +96,53 @@ class ThresholdingRun(ChosenRun):
     ``s L`` bounds H on the block, whenever a step does not.
     """
 
-    def curvature(self) -> NDArray[np.float64]:
-        """Second derivatives of the loss in the scores: their bound, or the true ones (newton)."""
-        problem = self.problem
-        if self.rules.update == _state.NEWTON and problem.loss != MULTINOMIAL:
-            from problems.losses import loss_curvature
+    def prepare(self) -> None:
+        """Square the design once where the Hessian's diagonal is wanted at every point."""
+        newton = self.rules.update == _state.NEWTON and self.arrays.kind < QUADRATIC
+        self.curved = newton and self.problem.loss in (LOGISTIC, MULTINOMIAL)
+        if newton:
+            A = self.problem.A
+            self.squares = A.multiply(A) if scipy.sparse.issparse(A) else A * A
 
-            loss = self.arrays.loss
-            return np.array(
-                [loss_curvature(loss, z, y) for z, y in zip(self.state.z, problem.y, strict=True)]
-            )
-        return np.full(len(self.state.z), float(problem.curvature_bound))
+    def look(self) -> None:
+        """Set the model at x: weights of the loss's Hessian in the scores, and the diagonal L.
+
+        H is the bound, and L its diagonal L_i, but for Newton updates, where H is the true Hessian.
+        Where its curvature is nowhere zero, L is its diagonal too: the bound of the logistic loss
+        is above it by any factor once samples are told apart.
+        """
+        problem, self.diagonal = self.problem, self.rules.lipschitz
+        if self.arrays.kind >= QUADRATIC:
+            return
+        shape = (problem.n_samples, problem.n_scores)
+        if self.rules.update != _state.NEWTON:
+            self.weights = np.full((problem.n_samples, 1), float(problem.curvature_bound))
+            return
+        if problem.loss == MULTINOMIAL:
+            self.weights = self.state.slope.reshape(shape).copy()
+            self.weights[np.arange(shape[0]), problem.y.astype(np.int64)] += 1.0
+            second = self.weights * (1.0 - self.weights)
+        else:
+            self.weights = second = np.empty(shape)
+            all_curvatures(self.arrays.loss, self.state.z, problem.y, second.ravel())
+        if self.curved:
+            self.diagonal = _setup.floored(np.asarray(self.squares.T @ second).ravel())
 
     def hessian_times(self, d: NDArray) -> NDArray[np.float64]:
-        """``H d`` with the bound on the Hessian, or the true one for Newton updates."""
-        if self.arrays.kind >= QUADRATIC:
-            matrix = getattr(self.problem, "Q", self.arrays.columns)
-            return np.asarray(matrix @ d)
+        """``H d`` with the model's H."""
         problem = self.problem
-        moved = np.asarray(problem.scores(d)) * self.weights
-        if problem.n_scores > 1:
-            moved = moved.reshape(-1, problem.n_scores)
-            moved = (moved - moved.mean(axis=1, keepdims=True)).ravel()
-        flat = moved.reshape(problem.n_samples, problem.n_scores)
-        return np.asarray(problem.A.T @ flat).ravel()
+        if self.arrays.kind >= QUADRATIC:
+            matrix = getattr(problem, "Q", self.arrays.columns)
+            return np.asarray(matrix @ d)
+        moved = np.asarray(problem.scores(d)).reshape(problem.n_samples, problem.n_scores)
+        if problem.loss == MULTINOMIAL and self.rules.update == _state.NEWTON:
+            mean = (self.weights * moved).sum(axis=1, keepdims=True)
+            moved = self.weights * (moved - mean)
+        elif problem.loss == MULTINOMIAL:
+            moved = self.weights * (moved - moved.mean(axis=1, keepdims=True))
+        else:
+            moved = self.weights * moved
+        return np.asarray(problem.A.T @ moved).ravel()
 
     def solve_on(self, support: NDArray, g: NDArray) -> tuple[NDArray, float]:
         """Minimiser of the model on a support, and the model's value there."""
@@ -139,20 +164,21 @@ class ThresholdingRun(ChosenRun):
 
     def choose(self) -> bool:
         """Refine the gsd block."""
-        k, L, l2 = self.rules.block_size, self.rules.lipschitz, self.problem.penalty.l2
+        k, l2 = self.rules.block_size, self.problem.penalty.l2
         g = self.state.gradient + l2 * self.state.x
         if not g.any():
             return False
-        if self.arrays.kind < QUADRATIC:
-            self.weights = self.curvature()
-        support = np.argpartition(-(g * g) / self.rules.diagonal, k - 1)[:k]
+        self.look()
+        L = self.diagonal
+        first = L if self.curved else self.rules.diagonal
+        support = np.argpartition(-(g * g) / (first + l2), k - 1)[:k]
         step, value = self.solve_on(support, g)
         scale = 1.0
         for _ in range(MAX_THRESHOLDINGS):
             d = np.zeros(len(g))
             d[support] = step
-            candidate = d - (g + self.hessian_times(d) + l2 * d) / (scale * L)
-            trial = np.argpartition(-(candidate * candidate) * L, k - 1)[:k]
+            candidate = d - (g + self.hessian_times(d) + l2 * d) / (scale * (L + l2))
+            trial = np.argpartition(-(candidate * candidate) * (L + l2), k - 1)[:k]
             if np.array_equal(np.sort(trial), np.sort(support)):
                 break
             trial_step, trial_value = self.solve_on(trial, g)

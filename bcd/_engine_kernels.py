@@ -18,6 +18,7 @@ from bcd._state import (
     CYCLIC,
     LIPSCHITZ,
     LOSS,
+    LOWERED,
     N_ACTIVE,
     NOT_FINITE,
     OPTIMAL,
@@ -53,11 +54,13 @@ def select(problem, rules, state, work, rng):
 def run_chunk(problem, rules, state, work, rng, start, n_iter, objective, block_size, n_active):
     """Run up to ``n_iter`` iterations after iteration ``start``, one history entry each.
 
-    Returns the iterations done and RUNNING, OPTIMAL, STALLED or NOT_FINITE.
+    Returns the iterations done and RUNNING, OPTIMAL, STALLED or NOT_FINITE; earlier than asked
+    where ``patience`` iterations have lowered nothing.
     """
     if rules.heap:
         fill_heap(problem, rules, state, work)
     greedy = rules.selection > LIPSCHITZ
+    least, idle = np.inf, 0
     for t in range(n_iter):
         m, b = select(problem, rules, state, work, rng)
         if m == 0:
@@ -80,4 +83,10 @@ def run_chunk(problem, rules, state, work, rng, start, n_iter, objective, block_
             return t + 1, NOT_FINITE
         if greedy and not moved:
             return t + 1, STALLED
+        if rules.patience:
+            idle += 1
+            if value < least - LOWERED * abs(value):
+                least, idle = value, 0
+            if idle >= rules.patience:
+                return t + 1, RUNNING
     return n_iter, RUNNING

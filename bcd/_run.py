@@ -16,6 +16,7 @@ from bcd.working_set import Progress
 from problems._linear_kernels import full_gradient
 
 CHUNK_S = 0.05  # how long Python stays away
+NARROWED = 0.9  # factor of a gap that is smaller by more than rounding
 REFRESH = 512  # iterations after which the books are rebuilt, against the drift of rounding
 
 
@@ -31,6 +32,7 @@ class Run:
         self.status, self.gap, self.gap_kind = Status.MAX_ITER, np.inf, "subgradient"
         refresh(arrays, rules, self.state)
         self.since_refresh = 0
+        self.least, self.idle = (np.inf, np.inf), 0
         self.prepare()
         self.rows: list[tuple[NDArray, ...]] = [
             (
@@ -101,6 +103,11 @@ class Run:
                 self.status = Status.TIME_LIMIT
                 return
             n_iter = callback_every if callback is not None else chunk
+            if self.rules.patience:
+                self.watch()
+                if self.idle >= self.rules.patience:
+                    self.finish(_state.STALLED, limit)
+                    return
             begun = self.elapsed
             outcome = self.advance(min(n_iter, max_iter - self.n_iter))
             spent = max(self.elapsed - begun, 1e-6)
@@ -111,6 +118,18 @@ class Run:
             if outcome != _state.RUNNING:
                 self.finish(outcome, limit)
                 return
+
+    def watch(self) -> None:
+        """Count the iterations since the objective or the gap last fell by more than rounding."""
+        objective, (least_objective, least_gap) = self.rows[-1][0], self.least
+        reached = float(objective.min())
+        lowered = reached < least_objective - _state.LOWERED * abs(reached)
+        narrowed = self.gap < NARROWED * least_gap
+        self.idle = 0 if lowered or narrowed else self.idle + len(objective)
+        self.least = (
+            reached if lowered else least_objective,
+            self.gap if narrowed else least_gap,
+        )
 
     def finish(self, outcome: int, limit: float) -> None:
         """Name the reason for which the kernel came back early."""

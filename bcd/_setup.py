@@ -20,7 +20,9 @@ from bcd.partition import (
 from graphs.heap import make_heap
 from problems._hessian_kernels import make_hessian_work
 from problems._linear_kernels import DENSE, QUADRATIC, SPARSE, SPARSE_QUADRATIC, ProblemArrays
+from problems.losses import SQUARES
 
+IDLE = 16  # iterations, at least, that lower nothing before a run of exact steps has stalled
 FEW_PASSES = 25
 FLOOR = 1e-12  # L_i of an empty column, relative to the largest
 
@@ -140,6 +142,7 @@ def make_rules(
         full=bool(greedy or arrays.kind >= QUADRATIC),
         smooth=problem.penalty.is_smooth,
         heap=heap,
+        patience=patience(problem, arrays, selection_tag, update_tag, blocks, block_size),
         curvature=float(getattr(problem, "curvature_bound", 1.0)),
         block_ptr=pointer,
         block_index=index,
@@ -151,6 +154,21 @@ def make_rules(
         factor_ptr=factor_ptr.astype(np.int64),
         factor=factor,
     )
+
+
+def patience(
+    problem, arrays: ProblemArrays, selection: int, update: int, blocks: Blocks | None, size: int
+) -> int:
+    """Return how many iterations that lower nothing end a run: a sweep over all blocks, 0: none do.
+
+    Exact steps on the greediest blocks of a quadratic reach the last bits, and then go on turning
+    them over. Other steps that lower nothing may yet be slow rather than at an end.
+    """
+    exact = update in (_state.EXACT, _state.PROX_NEWTON, _state.TWO_METRIC)
+    quadratic = arrays.kind >= QUADRATIC or problem.loss == SQUARES
+    if not (exact and quadratic and selection > _state.LIPSCHITZ):
+        return 0
+    return max(IDLE, -(-problem.n_coordinates // size) if blocks is None else len(blocks))
 
 
 def touches_little(arrays: ProblemArrays, block_size: int) -> bool:

@@ -34,6 +34,7 @@ class Rules(NamedTuple):
     full: bool  # the whole gradient is kept up to date
     smooth: bool  # no penalty but l2
     heap: bool  # scores live in the indexed heap
+    patience: int  # iterations that lower nothing before Python looks; 0: as many as there are
     curvature: float  # bound on the loss's second derivative
     block_ptr: NDArray[np.int64]  # (n_blocks + 1,)
     block_index: NDArray[np.int32]  # (n_coordinates,)
@@ -82,4 +83,5 @@ class Work(NamedTuple):
     heap: IndexedHeap  # over blocks, or coordinates of variable blocks
 
 
+LOWERED = 1e-15  # relative, of an objective that is lower by more than rounding
 OUT_OF_HEAP = 1e-300  # score of a free coordinate whose gradient is exactly zero

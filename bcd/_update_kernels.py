@@ -329,6 +329,18 @@ def orthant(problem, u, s, i):
 
 
 @inner_kernel
+def curved_part(problem, m, work):
+    """Return ``d' (H_b + l2 I) d / 2`` of the step d."""
+    total = 0.0
+    for a in range(m):
+        along = problem.l2 * work.step[a]
+        for c in range(m):
+            along += work.H[a, c] * work.step[c]
+        total += work.step[a] * along
+    return 0.5 * total
+
+
+@inner_kernel
 def two_metric_step(problem, rules, state, m, b, work):
     """Two-metric projection: Newton on the free coordinates, then project, along the arc.
 
@@ -371,10 +383,13 @@ def two_metric_step(problem, rules, state, m, b, work):
             lower, upper = orthant(problem, u, s[a], i)
             work.step[a] = min(max(u + t * direction[a], lower), upper) - u
             model += s[a] * work.step[a]
-        prepare_step(problem, state, m, work)
-        change = step_loss_change(problem, rules, state, m, 1.0, work)
-        forget_step(problem, state, work)
-        change += step_penalty_change(problem, state, m, 1.0, b, work)
+        if is_quadratic(problem):  # on one side of zero all is known without a difference of values
+            change = model + curved_part(problem, m, work)
+        else:
+            prepare_step(problem, state, m, work)
+            change = step_loss_change(problem, rules, state, m, 1.0, work)
+            forget_step(problem, state, work)
+            change += step_penalty_change(problem, state, m, 1.0, b, work)
         if model < 0.0 and change <= ARMIJO * model:
             return
         t *= 0.5

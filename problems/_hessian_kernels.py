@@ -41,6 +41,13 @@ def make_hessian_work(n_samples: int, n_coordinates: int, n_entries: int) -> Hes
     )
 
 
+@kernel
+def all_curvatures(loss, z, target, out):
+    """Second derivative of a scalar loss at every score; ``out`` (n_samples,) is overwritten."""
+    for r in range(len(z)):
+        out[r] = loss_curvature(loss, z[r], target[r])
+
+
 @inner_kernel
 def class_weight(bound, k, label, r, c, d, slope):
     """Second derivative of sample r's multinomial loss in its scores c and d, or its bound."""

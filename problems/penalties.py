@@ -60,7 +60,12 @@ def model_decrease(g, u, curvature, l1, l2, lower, upper):
     """Largest decrease of g d + curvature d^2 / 2 + penalty(u + d) - penalty(u) over d."""
     new = prox(u - g / curvature, 1.0 / curvature, l1, l2, lower, upper)
     d = new - u
-    return penalty_value(u, l1, l2) - penalty_value(new, l1, l2) - g * d - 0.5 * curvature * d * d
+    if u * new < 0.0:
+        change = penalty_value(new, l1, l2) - penalty_value(u, l1, l2)
+        return -change - g * d - 0.5 * curvature * d * d
+    # on one side of zero nothing is subtracted but what is small, so that no decrease is lost
+    slope = g + l2 * u + (l1 if u + new > 0.0 else -l1)
+    return -slope * d - 0.5 * (curvature + l2) * d * d
 
 
 @kernel

@@ -7,6 +7,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso
 
 from bcd import Status, minimize
+from bcd._chosen_runs import ThresholdingRun
 from problems import (
     L1,
     Bounds,
@@ -14,6 +15,7 @@ from problems import (
     GroupL2,
     LeastSquares,
     Logistic,
+    Multinomial,
     NonNegative,
     Poisson,
     Quadratic,
@@ -453,3 +455,38 @@ def test_thresholded_block_is_never_worse_than_its_start():
             for rule in ("gsd", "gsq")
         }
         assert made["gsq"] <= made["gsd"] + 1e-12
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("update", ["matrix", "newton"])
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("make", [dataset_b, dataset_c])
+def test_thresholding_multiplies_by_the_hessian_of_its_model(make, sparse, update):
+    problem = make(30, 8) if make is dataset_b else make(40, 5, 3)
+    if not sparse:
+        problem = (
+            Logistic(problem.A.toarray(), problem.y)
+            if make is dataset_b
+            else Multinomial(problem.A.toarray(), problem.y)
+        )
+    n = problem.n_coordinates
+    seen = []
+
+    class Watched(ThresholdingRun):
+        def look(self):
+            super().look()
+            x, everything = self.state.x.copy(), np.arange(n)
+            H = (
+                problem.hessian_block(x, everything)
+                if update == "newton"
+                else problem.bound_block(everything)
+            )
+            products = np.array([self.hessian_times(d) for d in np.eye(n)])
+            np.testing.assert_allclose(products, H, atol=1e-9 * np.abs(H).max())
+            np.testing.assert_allclose(self.diagonal, np.diag(H), rtol=1e-9)
+            seen.append(x)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bcd.engine.ThresholdingRun", Watched)
+        minimize(problem, selection="gsq", update=update, block_size=3, tol=0.0, max_iter=3)
+    assert len(seen) == 3 and not np.array_equal(seen[0], seen[2])

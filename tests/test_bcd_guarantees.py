@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bcd import minimize
+from bcd import Status, minimize
 from problems import (
     L1,
     Bounds,
@@ -175,6 +176,29 @@ def test_newton_ends_at_the_last_bits_once_the_active_set_is_known(update, penal
             assert np.all(s[held] + penalty.l1 >= -1e-12)
         else:
             assert np.all(np.abs(s[held]) <= penalty.l1 + 1e-12)
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("update", ["prox-newton", "two-metric"])
+@pytest.mark.parametrize("penalty", [L1(4.0), NonNegative(), NonNegative(3.0)])
+@pytest.mark.parametrize("size", [3, 24])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_newton_ends_of_itself_with_no_tolerance_asked_for(update, penalty, size, sparse):
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        A = rng.normal(size=(50, 30))
+        w = np.where(rng.random(30) < 0.3, rng.normal(size=30), 0.0)
+        y = A @ w + 0.1 * rng.normal(size=50)
+        problem = LeastSquares(scipy.sparse.csc_array(A) if sparse else A, y, penalty)
+        result = minimize(
+            problem, selection="gs-q", update=update, block_size=size, tol=0.0, max_iter=20_000
+        )
+        assert result.status in (Status.CONVERGED, Status.OPTIMAL, Status.STALLED)
+        assert result.n_iter < 1000
+        # a gap of a few units in the last place: what is left is rounding
+        assert result.gap <= 4e-15 * max(problem.value(np.zeros(30)), 1.0)
+        s = problem.gradient(result.x) + penalty.l1 * np.sign(result.x)
+        assert np.abs(s[result.active_set]).max() <= 1e-11
 
 
 @pytest.mark.kernel

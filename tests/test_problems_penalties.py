@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -96,3 +98,20 @@ def test_bad_weights_and_bounds_are_refused():
         Bounds([0.0, 2.0], [1.0, 1.0])
     with pytest.raises(ValueError, match="bounds must not be NaN"):
         Bounds(np.nan, 1.0)
+
+
+@given(
+    st.floats(-1e3, 1e3).filter(lambda u: abs(u) > 1e-3),
+    st.floats(-1e-6, 1e-6),
+    st.sampled_from([0.0, 0.5]),
+)
+def test_model_decrease_keeps_what_is_small_beside_the_penalty(u, s, l2):
+    l1, curvature = 1e4, 3.0
+    g = s - l1 * np.sign(u) - l2 * u
+    left = Fraction(g) + Fraction(l1) * int(np.sign(u)) + Fraction(l2) * Fraction(u)  # exactly
+    new = prox(u - g / curvature, 1.0 / curvature, l1, l2, -np.inf, np.inf)
+    d = Fraction(new) - Fraction(u)
+    exact = -left * d - (Fraction(curvature) + Fraction(l2)) * d * d / 2
+    made = model_decrease(g, u, curvature, l1, l2, -np.inf, np.inf)
+    slack = 4e-16 * (abs(g) + l1) * abs(float(d))  # what rounds is the slope, times the step
+    assert abs(made - float(exact)) <= slack + 1e-300
