@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
@@ -11,6 +13,8 @@ from graphs.csr import MAX_SLOTS, CSRGraph
 
 DEEP = 15  # dimensions above which a tree of boxes prunes nothing
 BLOCK, COLUMNS = 256, 2048  # points whose distances are held at a time
+STEP = 4096  # points joined between two words on progress
+Progress = Callable[[int], object] | None
 
 
 def _checked_points(points: ArrayLike) -> NDArray[np.float64]:
@@ -24,7 +28,7 @@ def _checked_points(points: ArrayLike) -> NDArray[np.float64]:
     return cloud
 
 
-def radius_graph(points: ArrayLike, radius: float) -> CSRGraph:
+def radius_graph(points: ArrayLike, radius: float, *, progress: Progress = None) -> CSRGraph:
     """Join all pairs of points at most ``radius`` apart, weighted by Euclidean distance.
 
     Parameters
@@ -32,6 +36,8 @@ def radius_graph(points: ArrayLike, radius: float) -> CSRGraph:
     points : array_like of shape (n, d)
     radius : float
         Above zero, in the unit of the points.
+    progress : callable, optional
+        Told from time to time how many more points are joined.
 
     Returns
     -------
@@ -60,11 +66,21 @@ def radius_graph(points: ArrayLike, radius: float) -> CSRGraph:
         raise ValueError(
             f"radius must give at most {MAX_SLOTS} slots, got {radius}, which gives {expected}."
         )
-    pairs = tree.query_pairs(radius, output_type="ndarray")
-    return _by_distance(cloud, pairs[:, 0], pairs[:, 1])
+    if progress is None:
+        pairs = tree.query_pairs(radius, output_type="ndarray")
+        return _by_distance(cloud, pairs[:, 0], pairs[:, 1])
+    tails, heads = [], []
+    for begin in range(0, len(cloud), STEP):
+        part = cKDTree(cloud[begin : begin + STEP])
+        found = part.sparse_distance_matrix(tree, radius, output_type="ndarray")
+        once = found["i"] + begin < found["j"]
+        tails.append(found["i"][once] + begin)
+        heads.append(found["j"][once])
+        progress(part.n)
+    return _by_distance(cloud, np.concatenate(tails), np.concatenate(heads))
 
 
-def knn_graph(points: ArrayLike, k: int) -> CSRGraph:
+def knn_graph(points: ArrayLike, k: int, *, progress: Progress = None) -> CSRGraph:
     """Join each point to its ``k`` nearest others, symmetrised, weighted by Euclidean distance.
 
     Parameters
@@ -72,6 +88,8 @@ def knn_graph(points: ArrayLike, k: int) -> CSRGraph:
     points : array_like of shape (n, d)
     k : int
         From 1 to n - 1.
+    progress : callable, optional
+        Told from time to time how many more points are joined.
 
     Returns
     -------
@@ -90,7 +108,7 @@ def knn_graph(points: ArrayLike, k: int) -> CSRGraph:
         raise TypeError(f"k must be an integer, got {k!r}.")
     if not 1 <= k < len(cloud):
         raise ValueError(f"k must lie in 1..{len(cloud) - 1} for {len(cloud)} points, got {k}.")
-    nearest = _nearest(cloud, k + 1)
+    nearest = _nearest(cloud, k + 1, progress or _ignore)
     tails = np.repeat(np.arange(len(cloud)), k + 1)
     heads = nearest.ravel()
     # a point that coincides with others may not find itself first, so itself is dropped by name
@@ -102,10 +120,18 @@ def knn_graph(points: ArrayLike, k: int) -> CSRGraph:
     return _by_distance(cloud, code // len(cloud), code % len(cloud))
 
 
-def _nearest(cloud, k: int):
+def _ignore(n_more: int) -> None:
+    """Keep progress to oneself."""
+
+
+def _nearest(cloud, k: int, progress: Callable[[int], object]):
     """Return the k points nearest to each, itself among them."""
     if cloud.shape[1] <= DEEP:
-        return cKDTree(cloud).query(cloud, k=k)[1]
+        tree, found = cKDTree(cloud), []
+        for begin in range(0, len(cloud), STEP):
+            found.append(tree.query(cloud[begin : begin + STEP], k=k)[1])
+            progress(len(found[-1]))
+        return np.concatenate(found)
     centred = cloud - cloud.mean(axis=0)
     squares = np.einsum("ij,ij->i", centred, centred)
     nearest = np.empty((len(cloud), k), dtype=np.int64)
@@ -116,6 +142,7 @@ def _nearest(cloud, k: int):
             columns = slice(first, first + COLUMNS)
             product = centred[begin : begin + BLOCK] @ centred[columns].T
             _keep_nearest(product, squares[columns], first, least, rows)
+        progress(len(rows))
     return nearest
 
 

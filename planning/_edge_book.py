@@ -30,7 +30,6 @@ class EdgeBook:
         self._world = world
         self._roads = roads
         self._edges = kernels.make_edges(roads)
-        self._no_tree = np.full(len(roads.points), -1, np.int32)
         self.arrays: WorldArrays | None = None
         self.revision = -1
 
@@ -75,9 +74,7 @@ class EdgeBook:
             boxes = np.concatenate((changes.blocked_boxes, changes.freed_boxes))
             boxes = boxes_around(boxes, discs)
             n_touched = kernels.touch_boxes(roads, edges, boxes, 0)
-            return edges.turned[
-                : kernels.retest_touched(roads, edges, arrays, self._no_tree, False, n_touched)
-            ].copy()
+            return edges.turned[: kernels.retest_touched(roads, edges, arrays, n_touched)].copy()
         known = np.isfinite(edges.cost)
         kernels.test_all_edges(roads, edges, arrays)
         turned = known != np.isfinite(edges.cost)

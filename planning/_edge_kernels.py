@@ -1,9 +1,9 @@
 """What is known of each motion of a roadmap, kept up to date from what changed alone.
 
 ``cost[s]`` is the length of the motion in slot ``s``, or inf while it is known to be blocked, so
-that a search reads one number. Among discs each edge counts the discs that touch it: a moved disc
-is taken off where it was and put on where it is, and no other disc is asked again. In other
-worlds an edge near a change is tested again, at once (eager) or when a search wants it (lazy).
+that a search reads one number. Among discs each edge may count the discs that touch it: a moved
+disc is taken off where it was and put on where it is, and no other disc is asked again. Else an
+edge near a change is tested again: at once, or when a search wants it (``_lapse_kernels``).
 """
 
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from graphs._jit import inner_kernel, lean_kernel
 from planning._roads import Roads, collect_in_box
 from problems.worlds._disc_kernels import disc_hits_segment
-from problems.worlds.kernels import motion_is_free
+from problems.worlds.kernels import motion_is_free, point_is_free
 
 
 class Edges(NamedTuple):
@@ -24,12 +24,20 @@ class Edges(NamedTuple):
     """
 
     cost: NDArray[np.float64]  # (m,), metres, inf where known to be blocked
-    known: NDArray[np.uint8]  # (m,), 1 where the world was asked since it last changed there
+    known: NDArray[np.int32]  # (m,), the age when the world was asked, 0 if never
+    since: NDArray[np.int32]  # (n,), the age when answers at the vertex lapsed; older are stale
+    age: NDArray[np.int32]  # (1,), grows as answers lapse
+    covered: NDArray[np.int32]  # (n,), the age when the vertex was last seen to lie in an obstacle
+    hindered: NDArray[np.uint8]  # (n,), 1 if an edge was found blocked, or its end covered
+    counted: NDArray[np.uint8]  # (1,), 1 if discs are counted, and so no answer is ever stale
     hits: NDArray[np.int32]  # (m,), discs that touch the edge, where these are counted
     stamp: NDArray[np.uint8]  # (m,), 1 while the edge is listed in ``touched``
     touched: NDArray[np.int32]  # (m,), lower slots of the edges a change may have turned
     turned: NDArray[np.int32]  # (m,), lower slots of the edges that did turn
     tails: NDArray[np.int32]  # (m,), the vertex that owns each slot
+    freed: NDArray[np.int32]  # (n,), vertices around what went away
+    n_freed: NDArray[np.int64]  # (1,), how many are listed there
+    listed: NDArray[np.uint8]  # (n,), 1 while a vertex is listed there
     near: NDArray[np.int32]  # (n,), workspace: vertices near a change
     gap: NDArray[np.float64]  # (n,), workspace: how far vertices in ``near`` are, inf elsewhere
     met: NDArray[np.int64]  # (n + 1,), workspace: slots of one vertex
@@ -44,12 +52,20 @@ def make_edges(roads: Roads) -> Edges:
     d = roads.points.shape[1]
     return Edges(
         cost=roads.length.copy(),
-        known=np.zeros(m, np.uint8),
+        known=np.zeros(m, np.int32),
+        since=np.zeros(n, np.int32),
+        age=np.ones(1, np.int32),
+        covered=np.zeros(n, np.int32),
+        hindered=np.zeros(n, np.uint8),
+        counted=np.zeros(1, np.uint8),
         hits=np.zeros(m, np.int32),
         stamp=np.zeros(m, np.uint8),
         touched=np.empty(m, np.int32),
         turned=np.empty(m, np.int32),
         tails=np.repeat(np.arange(n, dtype=np.int32), np.diff(roads.indptr)),
+        freed=np.empty(n, np.int32),
+        n_freed=np.zeros(1, np.int64),
+        listed=np.zeros(n, np.uint8),
         near=np.empty(n, np.int32),
         gap=np.full(n, np.inf),
         met=np.empty(n + 1, np.int64),
@@ -68,6 +84,13 @@ def forget_answers(roads: Roads, edges: Edges) -> None:
     """Return to the state in which nothing is known; the number of checks goes on."""
     edges.cost[:] = roads.length
     edges.known[:] = 0
+    edges.age[0] += 1
+
+
+@inner_kernel
+def is_stale(known, since, u, s, v):
+    """Tell whether the world must be asked about the edge in slot ``s`` from ``u`` to ``v``."""
+    return known[s] <= since[u] or known[s] <= since[v]
 
 
 @inner_kernel
@@ -187,17 +210,23 @@ def turn_disc(roads, edges, was, now, n_touched):
     return n_touched
 
 
+@inner_kernel
+def discs_meet(was, now):
+    """Tell whether two discs (d + 1,) have points in common."""
+    d = was.shape[0] - 1
+    apart = 0.0
+    for k in range(d):
+        apart += (was[k] - now[k]) ** 2
+    return apart < (was[d] + now[d]) ** 2
+
+
 @lean_kernel
 def move_disc(roads, edges, was, now, n_touched):
     """Bring ``hits`` in line with a disc that went from ``was`` to ``now`` (d + 1,), however far.
 
     Returns the new length of ``touched``.
     """
-    d = roads.points.shape[1]
-    apart = 0.0
-    for k in range(d):
-        apart += (was[k] - now[k]) ** 2
-    if was[d] < 0.0 or now[d] < 0.0 or apart < (was[d] + now[d]) ** 2:
+    if was[-1] < 0.0 or now[-1] < 0.0 or discs_meet(was, now):
         return turn_disc(roads, edges, was, now, n_touched)
     n_touched = turn_disc(roads, edges, was, edges.absent, n_touched)
     return turn_disc(roads, edges, edges.absent, now, n_touched)
@@ -222,6 +251,17 @@ def apply_hits(roads, edges, n_touched):
 
 
 @inner_kernel
+def is_covered(roads, edges, arrays, u, v):
+    """Tell whether ``v`` lies in an obstacle, so that its edge to ``u`` need not be tested."""
+    if edges.covered[v] != edges.age[0]:
+        if point_is_free(arrays, roads.points[v]):
+            return False
+        edges.covered[v] = edges.age[0]
+    edges.hindered[u] = 1
+    return True
+
+
+@inner_kernel
 def test_edge(roads, edges, arrays, u, s):
     """Ask the world about the edge in slot ``s`` of vertex ``u``, note the answer and return it."""
     v = roads.indices[s]
@@ -231,11 +271,15 @@ def test_edge(roads, edges, arrays, u, s):
     else:
         free = motion_is_free(arrays, roads.points[v], roads.points[u])
     r = roads.reverse[s]
-    cost = roads.length[s] if free else np.inf
+    cost = roads.length[s]
+    if not free:
+        cost = np.inf
+        edges.hindered[u] = 1
+        edges.hindered[v] = 1
     edges.cost[s] = cost
     edges.cost[r] = cost
-    edges.known[s] = 1
-    edges.known[r] = 1
+    edges.known[s] = edges.age[0]
+    edges.known[r] = edges.age[0]
     return free
 
 
@@ -282,28 +326,14 @@ def touch_boxes(roads, edges, boxes, n_touched):
 
 
 @lean_kernel
-def retest_touched(roads, edges, arrays, parent, lazy, n_touched):
-    """Find out which touched edges turned; ``parent`` (n,) int32 is the tree's.
-
-    With ``lazy`` only edges of the tree are tested now; the others are hoped to be free until a
-    search wants them, so an edge that was blocked counts as turned. Returns how many ``turned``.
-    """
+def retest_touched(roads, edges, arrays, n_touched):
+    """Test the touched edges again; return how many ``turned``."""
     n_turned = 0
     for i in range(n_touched):
         e = edges.touched[i]
         edges.stamp[e] = 0
-        u = edges.tails[e]
-        v = roads.indices[e]
         was_blocked = edges.cost[e] == np.inf
-        if lazy and not (parent[u] == v or parent[v] == u):
-            edges.known[e] = 0
-            edges.known[roads.reverse[e]] = 0
-            edges.cost[e] = roads.length[e]
-            edges.cost[roads.reverse[e]] = roads.length[e]
-            blocked = False
-        else:
-            blocked = not test_edge(roads, edges, arrays, u, np.int64(e))
-        if blocked != was_blocked:
+        if was_blocked == test_edge(roads, edges, arrays, edges.tails[e], np.int64(e)):
             edges.turned[n_turned] = e
             n_turned += 1
     return n_turned

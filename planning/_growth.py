@@ -27,6 +27,9 @@ def carry_edges(
     slots = order[np.searchsorted(keys, wanted, sorter=order)]
     new.known[slots] = old.known
     new.cost[slots] = old.cost
+    new.since[place] = old.since
+    new.hindered[place] = old.hindered
+    new.age[:] = old.age
     new.checks[:] = old.checks
 
 
@@ -43,6 +46,7 @@ def carry_tree(old: Tree, n: int, place: NDArray[np.int32]) -> Tree:
     tree.linked[:n_linked] = place[old.linked[:n_linked]]
     tree.counts[LINKED] = n_linked
     tree.focus[:] = old.focus
+    tree.drift[:] = old.drift
     size = old.heap.size[0]
     tree.heap.order[:size] = place[old.heap.order[:size]]
     tree.heap.position[place] = old.heap.position

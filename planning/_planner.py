@@ -18,6 +18,7 @@ from planning._join_kernels import (
 from planning._nearest import nearest_reachable
 from planning.result import Path, PathStatus, Update, UpdateStatus
 from planning.roadmap import Roadmap
+from problems.worlds._validate import as_float, as_floats, check_world
 from problems.worlds.arrays import World, WorldArrays
 from problems.worlds.kernels import point_in_bounds, point_is_free
 
@@ -58,7 +59,8 @@ class Planner(abc.ABC):
         escape: float = 0.0,
         approximate: bool = False,
     ) -> None:
-        if not (np.isfinite(escape) and escape >= 0.0):
+        check_world("world", world)
+        if not (np.isfinite(as_float("escape", escape)) and escape >= 0.0):
             raise ValueError(f"escape must be finite and not negative, got {escape}.")
         if (roadmap is None) == (n_samples is None):
             raise ValueError(
@@ -122,7 +124,7 @@ class Planner(abc.ABC):
         ValueError
             If a coordinate is not finite or the shape is another one.
         """
-        array = np.array(goal, dtype=np.float64)
+        array = as_floats("goal", goal)
         d = self._world.dimension
         if array.ndim not in (1, 2) or array.shape[-1] != d or array.size == 0:
             raise ValueError(f"goal must be of shape ({d},) or (k, {d}), got {array.shape}.")
@@ -229,7 +231,7 @@ class Planner(abc.ABC):
                 return arrays, revision
 
     def _check_start(self, start: ArrayLike) -> NDArray[np.float64]:
-        point = np.array(start, dtype=np.float64)
+        point = as_floats("start", start)
         d = self._world.dimension
         if point.shape != (d,):
             raise ValueError(f"start must be of shape ({d},), got {point.shape}.")
@@ -360,7 +362,7 @@ class Planner(abc.ABC):
 def _check_time_limit(time_limit: float | None) -> float | None:
     if time_limit is None:
         return None
-    limit = float(time_limit)
+    limit = as_float("time_limit", time_limit)
     if not limit > 0.0:
         raise ValueError(f"time_limit must be a positive number of seconds, got {time_limit}.")
     return limit

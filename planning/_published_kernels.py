@@ -11,7 +11,7 @@ import numpy as np
 from graphs._jit import inner_kernel, lean_kernel
 from graphs.heap import heap_pop, heap_push_or_update
 from planning import _tree_kernels as trees
-from planning._edge_kernels import test_edge
+from planning._edge_kernels import is_stale, test_edge
 from planning._repair_kernels import (
     NOTHING_CHANGED,
     follow_boxes,
@@ -90,7 +90,7 @@ def expand_published(roads, edges, tree, arrays, bound, budget):
             if not cost[x] > cost[z] + roads.length[t]:
                 continue
             s = best_open_neighbor(roads, tree, x, z)
-            if edges.known[s] == 0:
+            if is_stale(edges.known, edges.since, x, s, roads.indices[s]):
                 tested += 1
                 test_edge(roads, edges, arrays, x, np.int64(s))
             if edges.cost[s] == np.inf:
@@ -133,11 +133,11 @@ def adopt_published(roads, tree):
 def follow_published(roads, edges, tree, arrays, mode, boxes, freed, goals, radius):
     """Bring edges and tree in line with a world that changed in ``boxes``, ``freed`` some of them.
 
-    mode : one of RETEST, LAZY, TEST_ALL, NOTHING_CHANGED;  boxes, freed : (k, d, 2)
+    mode : one of RETEST, LAPSE, TEST_ALL, NOTHING_CHANGED;  boxes, freed : (k, d, 2)
     """
     if mode == NOTHING_CHANGED:
         return
-    n_turned = follow_boxes(roads, edges, tree, arrays, mode, boxes)
+    n_turned = follow_boxes(roads, edges, tree, arrays, mode, boxes, boxes.shape[0])
     rejoin_goals(roads, tree, arrays, goals, radius)
     trees.orphan_blocked(roads, edges, tree, edges.turned, n_turned)
     open_near_freed(roads, edges, tree, freed)
@@ -164,7 +164,7 @@ def repair_published(
 ):
     """Repair the tree by the published rule; arguments and result as of ``repair``."""
     trees.begin_update(tree)
-    trees.aim(roads, tree, start, False)
+    trees.aim(tree, start, False)
     follow_published(roads, edges, tree, arrays, mode, boxes, freed, goals, radius)
     return settle_published(
         roads, edges, tree, arrays, start, escape, goals, radius, stops, bound, budget

@@ -12,49 +12,65 @@ from planning._edge_kernels import (
     touch_boxes,
 )
 from planning._join_kernels import join_goals, nearest_goal, visible_vertices
+from planning._lapse_kernels import lapse_boxes, lapse_move, seek_lapsed
 from planning._moves import least_detour, least_waiting, remove_move
 from planning._roads import distance
 
 # how edges follow the world
-COUNT = 0  # discs are counted on and off
+MOVES = 0  # moves of discs are followed when they matter to the robot
 RETEST = 1  # edges near a change are tested again at once
-LAZY = 2  # edges near a change are tested when a search wants them
+LAPSE = 2  # edges near a change are tested when a search wants them
 TEST_ALL = 3  # every edge is tested
 NOTHING_CHANGED = 4
 
 CHECKS_A_VERTEX = 32  # edges asked about one disc take about as long as one vertex expanded
+NEAR_A_VERTEX = 8  # and so do these vertices looked at near a disc
 
 
 @inner_kernel
-def follow_moves(roads, edges, moves, goals, start, bound, budget):
+def follow_moves(roads, edges, tree, arrays, moves, goals, start, bound, budget):
     """Follow the waiting moves that matter to a robot whose path costs ``bound`` metres.
 
     Those beyond a ``budget``, counted as by ``settle``, go on waiting. Returns the number of edges
-    that turned (``turned``), or -1 if no move was followed.
+    that turned (``turned``), or -1 if no move was followed, and the work done.
     """
     n_touched = 0
     followed = 0
-    most = edges.checks[0] + budget * CHECKS_A_VERTEX
+    spent = 0
+    before = edges.checks[0]
     for i in range(moves.size[0] - 1, -1, -1):
         if bound == np.inf or least_detour(moves, i, goals, start) <= bound:
-            if edges.checks[0] >= most:
+            if spent >= budget:
                 break
-            n_touched = move_disc(roads, edges, moves.was[i], moves.now[i], n_touched)
+            was, now = moves.was[i], moves.now[i]
+            if edges.counted[0]:
+                n_touched = move_disc(roads, edges, was, now, n_touched)
+                spent = (edges.checks[0] - before) // CHECKS_A_VERTEX
+            else:
+                near = lapse_move(roads, edges, tree, arrays, was, now)
+                spent += near // NEAR_A_VERTEX
             remove_move(moves, i)
             followed += 1
     if followed == 0:
-        return -1
-    return apply_hits(roads, edges, n_touched)
+        return -1, spent
+    edges.age[0] += 1 - edges.counted[0]
+    return apply_hits(roads, edges, n_touched), spent
 
 
 @inner_kernel
-def follow_boxes(roads, edges, tree, arrays, mode, boxes):
-    """Bring edges in line with a world that changed within ``boxes``; return how many turned."""
+def follow_boxes(roads, edges, tree, arrays, mode, boxes, n_blocked):
+    """Bring edges in line with a world that changed within ``boxes``; return how many turned.
+
+    The first ``n_blocked`` boxes are those where something came, the others where it went.
+    """
     if mode == TEST_ALL:
         test_all_edges(roads, edges, arrays)
         return 0
+    if mode == LAPSE:
+        lapse_boxes(roads, edges, tree, arrays, boxes, n_blocked)
+        return 0
     n_touched = touch_boxes(roads, edges, boxes, 0)
-    return retest_touched(roads, edges, arrays, tree.parent, mode == LAZY, n_touched)
+    return retest_touched(roads, edges, arrays, n_touched)
 
 
 @inner_kernel
@@ -96,11 +112,12 @@ def rejoin_goals(roads, tree, arrays, goals, radius):
 
 
 @inner_kernel
-def mend(roads, edges, tree, arrays, n_turned, focused):
+def mend(roads, edges, tree, arrays, n_turned, focused, bound):
     """Orphan what lost its way, then find who can adopt it and what has become shorter."""
     trees.orphan_blocked(roads, edges, tree, edges.turned, n_turned)
     trees.seek_parents(roads, edges, tree, arrays)
     trees.seek_freed(roads, edges, tree, arrays, edges.turned, n_turned)
+    seek_lapsed(roads, edges, tree, arrays, focused, bound)
     trees.seek_links(tree)
     trees.accept_offers(roads, tree, focused)
     tree.counts[trees.ORPHANED] += tree.counts[trees.ORPHANS]
@@ -199,12 +216,13 @@ def settle(
     """
     spent = 0
     while True:
-        checks = edges.checks[0]
-        followed = follow_moves(roads, edges, moves, goals, start, bound[0], budget - spent)
-        spent += (edges.checks[0] - checks) // CHECKS_A_VERTEX
+        followed, work = follow_moves(
+            roads, edges, tree, arrays, moves, goals, start, bound[0], budget - spent
+        )
+        spent += work
         n_turned = max(n_turned, followed)
         if n_turned >= 0:
-            mend(roads, edges, tree, arrays, n_turned, focused)
+            mend(roads, edges, tree, arrays, n_turned, focused, bound[0])
             trees.list_children(tree)
         bound[0] = np.inf
         if focused:
@@ -235,6 +253,7 @@ def repair(
     was,
     now,
     boxes,
+    n_blocked,
     start,
     escape,
     goals,
@@ -245,19 +264,19 @@ def repair(
 ):
     """Bring the tree in line with the world and settle it as far as the robot needs.
 
-    mode : one of COUNT, RETEST, LAZY, TEST_ALL, NOTHING_CHANGED
+    mode : one of MOVES, RETEST, LAPSE, TEST_ALL, NOTHING_CHANGED
     moves : discs whose moves wait;  was, now : (k, d + 1), discs that have changed just now
-    boxes : (k, d, 2), where edges may have turned
+    boxes : (k, d, 2), where edges may have turned, the first ``n_blocked`` where something came
     start : (d,);  goals : (k, d);  bound : (1,), the robot's cost before, overwritten with it
     Returns the work done, as ``settle`` does.
     """
     trees.begin_update(tree)
-    looks = trees.aim(roads, tree, start, focused)
+    looks = trees.aim(tree, start, focused)
     n_turned = -1
     if mode != NOTHING_CHANGED:
         looks = looks or disturbed(start, tree.sight[trees.ROBOT_SIGHT], was, now, boxes)
-        if mode != COUNT:
-            n_turned = follow_boxes(roads, edges, tree, arrays, mode, boxes)
+        if mode != MOVES:
+            n_turned = follow_boxes(roads, edges, tree, arrays, mode, boxes, n_blocked)
         sight = tree.sight[trees.GOAL_SIGHT] if goals.shape[0] == 1 else np.inf
         if disturbed(goals[0], sight, was, now, boxes):
             rejoin_goals(roads, tree, arrays, goals, radius)

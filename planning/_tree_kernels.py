@@ -5,6 +5,10 @@ queue is ordered by ``g + h`` with focus, else by ``g``. Invariant between calls
 not known to be blocked from ``z`` to ``x``, ``g[x] <= g[z] + length`` unless ``z`` is queued, and
 every ``g`` is the length of a free path, or longer.
 
+Neighbours that cannot matter to the robot are left for later: ``z`` is queued again with the least
+``g + h`` among them. When the robot moves no key is computed anew: all may be too large by what it
+has moved since, the ``drift``, which is added to what is queued from then on (as in D* Lite).
+
 Hot loops take loose arrays: a large tuple handed to a kernel that is not inlined is copied.
 """
 
@@ -15,8 +19,15 @@ from numpy.typing import NDArray
 
 from graphs import make_heap
 from graphs._jit import inner_kernel, lean_kernel
-from graphs.heap import IndexedHeap, heap_pop, heap_push_or_update, heap_rebuild, heap_remove
-from planning._edge_kernels import test_edge
+from graphs.heap import (
+    IndexedHeap,
+    heap_pop,
+    heap_push,
+    heap_push_or_update,
+    heap_remove,
+    heap_update,
+)
+from planning._edge_kernels import is_covered, is_stale, test_edge
 from planning._roads import distance
 
 NO_PARENT = -1
@@ -54,6 +65,7 @@ class Tree(NamedTuple):
     start_link: NDArray[np.float64]  # (n,), length of the free motion to the robot, else inf
     seen: NDArray[np.int32]  # (n,), vertices with a start_link
     focus: NDArray[np.float64]  # (d,), where the robot is, metres
+    drift: NDArray[np.float64]  # (1,), how far it has moved, metres; part of the keys
     sight: NDArray[np.float64]  # (3,), see GOAL_SIGHT, ROBOT_SIGHT, DIRECT
     before: NDArray[np.float64]  # (n,), g before the update, of vertices in ``moved``
     stamp: NDArray[np.uint8]  # (n,), 1 while the vertex is in ``moved``
@@ -87,6 +99,7 @@ def make_tree(n: int, dimension: int) -> Tree:
         start_link=np.full(n, np.inf),
         seen=minus_ones(),
         focus=np.full(dimension, np.nan),
+        drift=np.zeros(1),
         sight=np.full(3, np.inf),
         before=np.empty(n),
         stamp=np.zeros(n, np.uint8),
@@ -219,7 +232,7 @@ def orphan_blocked(roads, edges, tree, turned, n_turned):
 
 
 @inner_kernel
-def _offer(tree, x, parent, cost):
+def offer(tree, x, parent, cost):
     """Note that ``x`` could cost less through ``parent``."""
     if tree.better[x] == np.inf:
         tree.seeds[tree.counts[SEEDS]] = x
@@ -231,22 +244,25 @@ def _offer(tree, x, parent, cost):
 @inner_kernel
 def seek_parents(roads, edges, tree, arrays):
     """Find every orphan its best free neighbour that still hangs in the tree, if there is one."""
-    indptr, indices, length, cost = roads.indptr, roads.indices, edges.cost, tree.cost
-    known = edges.known
+    indptr, indices, cost = roads.indptr, roads.indices, tree.cost
+    length = edges.cost if edges.counted[0] else roads.length
     for i in range(tree.counts[ORPHANS]):
         x = tree.orphans[i]
         while True:
             best = tree.goal_link[x]
             slot = -1
+            stale = False
             for s in range(indptr[x], indptr[x + 1]):
-                through = cost[indices[s]] + length[s]
+                u = indices[s]
+                through = cost[u] + length[s]
                 if through < best:
-                    best = through
-                    slot = s
-            if slot < 0 or known[slot] == 1 or test_edge(roads, edges, arrays, x, np.int64(slot)):
+                    asks = is_stale(edges.known, edges.since, x, s, u)
+                    if asks or edges.cost[s] < np.inf:
+                        best, slot, stale = through, s, asks
+            if not stale or test_edge(roads, edges, arrays, x, np.int64(slot)):
                 break
         if best < np.inf:
-            _offer(tree, x, GOAL if slot < 0 else indices[slot], best)
+            offer(tree, x, GOAL if slot < 0 else indices[slot], best)
 
 
 @inner_kernel
@@ -263,8 +279,9 @@ def seek_freed(roads, edges, tree, arrays, turned, n_turned):
             z, x, s = x, z, np.int64(roads.reverse[e])
         through = cost[z] + length
         if through < cost[x] and through < better[x]:
-            if edges.known[s] == 1 or test_edge(roads, edges, arrays, np.int32(z), np.int64(s)):
-                _offer(tree, x, z, through)
+            asks = is_stale(edges.known, edges.since, z, s, x)
+            if not asks or test_edge(roads, edges, arrays, np.int32(z), np.int64(s)):
+                offer(tree, x, z, through)
 
 
 @inner_kernel
@@ -273,7 +290,7 @@ def seek_links(tree):
     for i in range(tree.counts[LINKED]):
         v = tree.linked[i]
         if tree.goal_link[v] < tree.cost[v] and tree.goal_link[v] < tree.better[v]:
-            _offer(tree, v, GOAL, tree.goal_link[v])
+            offer(tree, v, GOAL, tree.goal_link[v])
 
 
 @inner_kernel
@@ -286,8 +303,8 @@ def accept_offers(roads, tree, focused):
         tree.better[v] = np.inf
         tree.cost[v] = cost
         tree.parent[v] = tree.through[v]
-        key = cost + distance(roads.points, v, tree.focus) if focused else cost
-        heap_push_or_update(tree.heap, v, key)
+        ahead = distance(roads.points, v, tree.focus) + tree.drift[0] if focused else 0.0
+        heap_push_or_update(tree.heap, v, cost + ahead)
     tree.counts[SEEDS] = 0
 
 
@@ -298,65 +315,84 @@ def expand(roads, edges, tree, arrays, focused, bound, budget):
     A motion tested costs as much of the budget as a vertex expanded.
 
     ``bound`` (1,) float64 is the robot's cost as far as known and falls as vertices it can join
-    are settled; every vertex whose key is below it is exact at the end. Returns what of
+    are reached; every vertex whose key is below it is exact at the end. Returns what of
     the budget was spent. Children are to be listed anew afterwards.
     """
     heap = tree.heap
     indptr, indices, points = roads.indptr, roads.indices, roads.points
-    length, known, cost = edges.cost, edges.known, tree.cost
+    cost = tree.cost
+    length = edges.cost if edges.counted[0] else roads.length
+    known, since, answer = edges.known, edges.since, edges.cost
     parent, stamp, before, moved = tree.parent, tree.stamp, tree.before, tree.moved
-    counts, focus = tree.counts, tree.focus
+    counts, focus, drift = tree.counts, tree.focus, tree.drift[0]
+    start_link = tree.start_link
     expanded = 0
     tested = 0
     while heap.size[0] > 0 and expanded + tested < budget:
-        if heap.key[heap.order[0]] >= bound[0]:
+        z = heap.order[0]
+        if heap.key[z] >= bound[0] + drift:
             break
-        z = heap_pop(heap)
-        expanded += 1
         g = cost[z]
-        if g + tree.start_link[z] < bound[0]:
-            bound[0] = g + tree.start_link[z]
+        if focused:
+            key = g + distance(points, z, focus) + drift
+            if heap.key[z] < key * (1.0 - 1e-9):  # from when the robot was elsewhere
+                heap_update(heap, z, key)
+                continue
+        heap_pop(heap)
+        expanded += 1
+        later = np.inf
         for s in range(indptr[z], indptr[z + 1]):
             x = indices[s]
             through = g + length[s]
             if through < cost[x]:
-                if known[s] == 0:
+                key = through + distance(points, x, focus) if focused else through
+                if key >= bound[0]:
+                    later = min(later, key)
+                    continue
+                if is_stale(known, since, z, s, x):
+                    if cost[x] == np.inf and is_covered(roads, edges, arrays, z, x):
+                        continue
                     tested += 1
                     if not test_edge(roads, edges, arrays, np.int32(z), np.int64(s)):
                         continue
+                elif answer[s] == np.inf:
+                    continue
                 note(stamp, before, moved, counts, cost, x)
                 parent[x] = z
                 cost[x] = through
-                key = through + distance(points, x, focus) if focused else through
-                heap_push_or_update(heap, x, key)
+                heap_push_or_update(heap, x, key + drift)
+                bound[0] = min(bound[0], through + start_link[x])
+        if later < np.inf:
+            heap_push(heap, z, later + drift)
     counts[EXPANDED] += expanded
     return expanded + tested
 
 
 @lean_kernel
-def aim(roads, tree, start, focused):
+def aim(tree, start, focused):
     """Point the queue at a robot at ``start`` (d,); return whether it was elsewhere."""
-    same = True
+    squared = 0.0
     for k in range(start.shape[0]):
-        if tree.focus[k] != start[k]:  # NaN at first
-            same = False
-    if same:
+        squared += (tree.focus[k] - start[k]) ** 2
+    if squared == 0.0:
         return False
+    if focused and squared > 0.0:  # not at first, when the focus is NaN
+        tree.drift[0] += np.sqrt(squared)
     for k in range(start.shape[0]):
         tree.focus[k] = start[k]
-    if focused and tree.heap.size[0] > 0:
-        for i in range(tree.heap.size[0]):
-            v = tree.heap.order[i]
-            tree.heap.key[v] = tree.cost[v] + distance(roads.points, v, start)
-        heap_rebuild(tree.heap)
     return True
 
 
 @lean_kernel
 def least_key(roads, tree, p):
-    """Return the least ``g + distance to p`` over the queue: what lies below it is settled."""
+    """Return a lower bound on ``g + distance to p`` of what is not settled yet, inf if all is."""
     least = np.inf
+    moved = 0.0
+    for k in range(p.shape[0]):
+        moved += (tree.focus[k] - p[k]) ** 2
+    before = tree.drift[0] + np.sqrt(moved)
     for i in range(tree.heap.size[0]):
         v = tree.heap.order[i]
-        least = min(least, tree.cost[v] + distance(roads.points, v, p))
+        fresh = tree.cost[v] + distance(roads.points, v, p)
+        least = min(least, max(fresh, tree.heap.key[v] - before))
     return least

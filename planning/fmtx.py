@@ -22,8 +22,8 @@ from planning._moves import (
 from planning._planner import Links, Planner
 from planning._published_kernels import adopt_published, repair_published, settle_published
 from planning._repair_kernels import (
-    COUNT,
-    LAZY,
+    LAPSE,
+    MOVES,
     NOTHING_CHANGED,
     RETEST,
     TEST_ALL,
@@ -33,6 +33,7 @@ from planning._repair_kernels import (
 )
 from planning.result import Path, PathStatus, Update, UpdateStatus
 from planning.roadmap import Roadmap
+from problems.worlds._validate import as_float
 from problems.worlds.arrays import DISCS, World
 from problems.worlds.kernels import motion_is_free
 
@@ -47,8 +48,8 @@ class _Change(NamedTuple):
     mode: int
     was: NDArray[np.float64]  # (k, d + 1), discs before and after, where these are counted
     now: NDArray[np.float64]  # (l, d + 1)
-    boxes: NDArray[np.float64]  # (k, d, 2), metres
-    freed: NDArray[np.float64]  # (l, d, 2), those of them where something went away
+    blocked: NDArray[np.float64]  # (k, d, 2), where something came, metres
+    freed: NDArray[np.float64]  # (l, d, 2), where something went away
 
 
 class FMTx(Planner):
@@ -140,7 +141,7 @@ class FMTx(Planner):
             raise ValueError(f"collision must be one of {COLLISION}, got {collision!r}.")
         if faithful and collision == "proactive":
             raise ValueError("collision must be 'lazy' or 'auto' with faithful, got 'proactive'.")
-        if not (np.isfinite(hysteresis) and hysteresis >= 0.0):
+        if not (np.isfinite(as_float("hysteresis", hysteresis)) and hysteresis >= 0.0):
             raise ValueError(f"hysteresis must be finite and not negative, got {hysteresis}.")
         super().__init__(
             world,
@@ -157,8 +158,9 @@ class FMTx(Planner):
         self._joined = False  # goals and robot are joined in the snapshot
         self._edges = edge_kernels.make_edges(self._roads)
         self._tree = tree_kernels.make_tree(len(self._roads.points), world.dimension)
-        discs = world.arrays().kind == DISCS
-        self._counted = collision != "lazy" and discs and not faithful
+        self._has_moves = world.arrays().kind == DISCS and not faithful
+        self._counted = self._has_moves and collision != "lazy"
+        self._edges.counted[0] = self._counted
         self._lazy = not self._counted and collision != "proactive"
         self._moves = no_moves(world.dimension)
         self._bound = np.full(1, np.inf)  # cost of the robot as far as known
@@ -189,7 +191,7 @@ class FMTx(Planner):
             key = tree.cost + np.linalg.norm(self._roads.points - tree.focus, axis=1)
             queued = tree_kernels.least_key(self._roads, tree, tree.focus)
             waiting = least_waiting(self._moves, self._goals, tree.focus)
-            return np.where((key <= queued) & (key < waiting), tree.cost, np.inf)
+            return np.where((key <= queued * (1.0 - 1e-12)) & (key < waiting), tree.cost, np.inf)
         if self._moves.size[0]:  # only after a timeout
             return np.full_like(tree.cost, np.inf)
         if tree.heap.size[0]:
@@ -226,6 +228,7 @@ class FMTx(Planner):
             self._settle(_NO_LIMIT)
         place = roadmap.places_of(self._roadmap)
         edges = edge_kernels.make_edges(roadmap.roads)
+        edges.counted[0] = self._counted
         if self._counted and self._arrays is not None:
             edges.known[:] = 1
             discs = self._arrays.discs
@@ -260,14 +263,7 @@ class FMTx(Planner):
         tree = self._tree
         status = PathStatus.TIMEOUT if self._timed_out else PathStatus.SOLVED
         if not self._faithful:
-            known = tree.cost[links.vertices] + links.lengths
-            found = min(known.min(initial=np.inf), self._direct(point)[0])
-            unsettled = min(
-                tree_kernels.least_key(self._roads, tree, point),
-                least_waiting(self._moves, self._goals, point),
-            )
-            settled = unsettled > found or unsettled == np.inf
-            if settled:
+            if self._is_settled(point, links):
                 status = PathStatus.SOLVED
             elif not self._timed_out:
                 tree = self._settled_copy(point)
@@ -279,6 +275,24 @@ class FMTx(Planner):
             escape = self._escape_from(point)
             path = keep_path(self._kept, path, point, self._arrays, escape, self._hysteresis)
         return path
+
+    def _is_settled(self, point: NDArray[np.float64], links: Links) -> bool:
+        """Tell whether the tree holds the shortest path from ``point`` as it is."""
+        tree = self._tree
+        if self._focused and not self._timed_out and np.array_equal(point, tree.focus):
+            return True
+        known = tree.cost[links.vertices] + links.lengths
+        found = min(known.min(initial=np.inf), self._direct(point)[0])
+        unsettled = tree_kernels.least_key(self._roads, tree, point)
+        waiting = least_waiting(self._moves, self._goals, point)
+        return (unsettled >= found and waiting > found) or unsettled == waiting == np.inf
+
+    def _join(self, point: NDArray[np.float64]) -> Links:
+        tree = self._tree
+        if self._focused and self._joined and np.array_equal(point, tree.focus):
+            seen = tree.seen[: tree.counts[tree_kernels.SEEN]].copy()
+            return Links(seen, tree.start_link[seen])
+        return super()._join(point)
 
     def _is_free(self, path: Path) -> bool:
         """Tell whether a path from a tree that is not settled is free in the snapshot."""
@@ -293,7 +307,7 @@ class FMTx(Planner):
         if self._lazy or moves.size[0]:
             edges = edge_kernels.copy_edges(edges)
         tree_kernels.begin_update(tree)
-        tree_kernels.aim(self._roads, tree, point, True)
+        tree_kernels.aim(tree, point, True)
         settle(
             self._roads,
             edges,
@@ -322,6 +336,7 @@ class FMTx(Planner):
         for ids in (tree.parent, tree.listed, tree.child, tree.goal_of):
             ids[:] = -1
         tree.counts[:] = 0
+        tree.drift[0] = 0.0
         self._bound[0] = np.inf
         tree.sight[:] = np.inf
         self._joined = False
@@ -368,9 +383,10 @@ class FMTx(Planner):
     def _follow(self, change: _Change, budget: int) -> int:
         """Bring the tree in line with what changed; return the work done, as ``settle`` does."""
         state = (self._roads, self._edges, self._tree, self._arrays, change.mode)
+        boxes = np.concatenate((change.blocked, change.freed))
         if self._faithful:
-            return repair_published(*state, change.boxes, change.freed, *self._task(budget))
-        where = (change.was, change.now, change.boxes)
+            return repair_published(*state, boxes, change.freed, *self._task(budget))
+        where = (change.was, change.now, boxes, len(change.blocked))
         return repair(*state, self._moves, *where, *self._task(budget))
 
     def _settle(self, budget: int, n_turned: int = -1, *, looks: bool = False) -> int:
@@ -411,26 +427,26 @@ class FMTx(Planner):
             self._revision = changes.revision
         else:
             self._arrays, self._revision = self._read_world()
-        if self._counted:
+        if self._has_moves:
             was, now, n_moved = none, self._arrays.discs, 0
             if before is None:
-                self._edges.known[:] = 1
+                self._edges.known[:] = self._counted
             elif changes.complete:
                 was, now, n_moved = changes.freed_discs, changes.blocked_discs, changes.n_moved
             else:
                 was = before.discs
-            self._moves = add_moves(self._moves, was, now, n_moved)
-            return _Change(COUNT, was, now, nowhere, nowhere)
+            if before is not None or self._counted:  # else all is asked in this snapshot
+                self._moves = add_moves(self._moves, was, now, n_moved)
+            return _Change(MOVES, was, now, nowhere, nowhere)
         lazy = self._lazy or limited
         if before is None or not changes.complete:
             if before is not None:  # all that is known is forgotten, the tree too
                 self._forget_tree()
                 edge_kernels.forget_answers(self._roads, self._edges)
-            return _Change(LAZY if lazy else TEST_ALL, none, none, nowhere, nowhere)
+            return _Change(LAPSE if lazy else TEST_ALL, none, none, nowhere, nowhere)
         blocked = boxes_around(changes.blocked_boxes, changes.blocked_discs)
         freed = boxes_around(changes.freed_boxes, changes.freed_discs)
-        boxes = np.concatenate((blocked, freed))
-        return _Change(LAZY if lazy else RETEST, none, none, boxes, freed)
+        return _Change(LAPSE if lazy else RETEST, none, none, blocked, freed)
 
 
 def boxes_around(boxes: NDArray[np.float64], discs: NDArray[np.float64]) -> NDArray[np.float64]:

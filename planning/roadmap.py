@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from typing import Any, Literal
 
+import networkx
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
@@ -13,6 +15,7 @@ from scipy.sparse.csgraph import connected_components
 from graphs import CSRGraph, knn_graph, radius_graph, spatial_order
 from planning._more_vertices import grown_neighbors, join_more, shrunk_radius
 from planning._roads import Roads, make_roads
+from problems.worlds._validate import as_float, as_floats, as_index, check_world
 from problems.worlds.arrays import GRID, World
 from problems.worlds.kernels import points_are_free
 
@@ -117,6 +120,12 @@ class Roadmap:
         >>> Roadmap.from_points([(0, 0), (1, 0), (2, 0)], radius=1.5).n_edges
         2
         """
+        return cls._joined(points, radius, n_neighbors, None)
+
+    @classmethod
+    def _joined(
+        cls, points: ArrayLike, radius: float | None, n_neighbors: int | None, progress: Any
+    ) -> Roadmap:
         array = _check_vertices(points)
         if (radius is None) == (n_neighbors is None):
             raise ValueError(
@@ -126,12 +135,14 @@ class Roadmap:
         order = spatial_order(array)
         inner = array[order]
         if radius is not None:
-            reach = float(radius)
+            reach = as_float("radius", radius)
             if not (np.isfinite(reach) and reach > 0.0):
                 raise ValueError(f"radius must be finite and positive, got {radius}.")
-            return cls(array, order, radius_graph(inner, reach), reach)
+            return cls(array, order, radius_graph(inner, reach, progress=progress), reach)
         count = min(_check_count("n_neighbors", n_neighbors), len(array) - 1)
-        graph = knn_graph(inner, count) if count else CSRGraph.from_edges(1, [], [])
+        graph = CSRGraph.from_edges(1, [], [])
+        if count:
+            graph = knn_graph(inner, count, progress=progress)
         return cls(array, order, graph, _longest(graph), n_neighbors=count or None)
 
     @classmethod
@@ -144,6 +155,7 @@ class Roadmap:
         connection: Literal["radius", "knn"] = "radius",
         factor: float = 1.2,
         free_only: bool | None = None,
+        verbose: bool = False,
     ) -> Roadmap:
         """Scatter vertices uniformly over a world and join them.
 
@@ -163,6 +175,8 @@ class Roadmap:
         free_only : bool, optional
             Reject samples that hit something now. By default on grids, whose walls stay, and not
             among discs, which move.
+        verbose : bool, default=False
+            Show a progress bar on the standard error while vertices are drawn and joined.
 
         Raises
         ------
@@ -184,19 +198,23 @@ class Roadmap:
         Janson, Schmerling, Clark, Pavone (2015), "Fast marching tree", Theorem 4.1, and section
         5.1 of Karaman and Frazzoli (2011) for nearest neighbours.
         """
+        check_world("world", world)
         n = _check_count("n_samples", n_samples)
         if connection not in ("radius", "knn"):
             raise ValueError(f"connection must be 'radius' or 'knn', got {connection!r}.")
-        if not (np.isfinite(factor) and factor > 0.0):
+        if not (np.isfinite(as_float("factor", factor)) and factor > 0.0):
             raise ValueError(f"factor must be finite and positive, got {factor}.")
         rng = np.random.default_rng(seed)
         reject = _rejects(world, free_only)
-        points, fraction = _scatter(world, n, rng, reject)
-        if connection == "knn":
-            k = math.ceil(factor * math.e * (1.0 + 1.0 / world.dimension) * math.log(max(n, 2)))
-            return cls.from_points(points, n_neighbors=k)
-        volume = fraction * float(np.prod(np.diff(world.bounds, axis=1)))
-        return cls.from_points(points, factor * connection_radius(n, world.dimension, volume))
+        with _progress_bar(2 * n) if verbose else nullcontext() as bar:
+            points, fraction = _scatter(world, n, rng, reject, bar)
+            progress = None if bar is None else bar.update
+            if connection == "knn":
+                k = math.ceil(factor * math.e * (1.0 + 1.0 / world.dimension) * math.log(max(n, 2)))
+                return cls._joined(points, None, k, progress)
+            volume = fraction * float(np.prod(np.diff(world.bounds, axis=1)))
+            radius = factor * connection_radius(n, world.dimension, volume)
+            return cls._joined(points, radius, None, progress)
 
     def extended(
         self,
@@ -272,6 +290,7 @@ class Roadmap:
         """
         if connectivity not in (4, 8):
             raise ValueError(f"connectivity must be 4 or 8, got {connectivity}.")
+        check_world("grid", grid)
         arrays = grid.arrays()
         if arrays.kind != GRID:
             raise ValueError(f"grid must be an occupancy grid, got {type(grid).__name__}.")
@@ -313,6 +332,8 @@ class Roadmap:
         ValueError
             If the graph is directed, empty, or a node has no finite position.
         """
+        if not isinstance(graph, networkx.Graph):
+            raise ValueError(f"graph must be a networkx graph, got {graph!r}.")
         if graph.is_directed():
             raise ValueError("graph must be undirected, got a directed one.")
         missing = [node for node, data in graph.nodes(data=True) if position not in data]
@@ -391,11 +412,20 @@ def _rejects(world: World, free_only: bool | None) -> bool:
     return world.arrays().kind == GRID if free_only is None else bool(free_only)
 
 
+def _progress_bar(total: int) -> Any:
+    """Bar on the standard error, of vertices drawn and of vertices joined."""
+    from tqdm import tqdm
+
+    return tqdm(total=total, desc="roadmap", unit=" vertices")
+
+
 def _scatter(
-    world: World, n: int, rng: np.random.Generator, reject: bool
+    world: World, n: int, rng: np.random.Generator, reject: bool, bar: Any = None
 ) -> tuple[NDArray[np.float64], float]:
     low, high = world.bounds[:, 0], world.bounds[:, 1]
     if not reject:
+        if bar is not None:
+            bar.update(n)
         return rng.uniform(low, high, size=(n, len(low))), 1.0
     kept: list[NDArray[np.float64]] = []
     arrays = world.arrays()
@@ -406,7 +436,10 @@ def _scatter(
         points_are_free(arrays, batch, free)
         kept.append(batch[free])
         drawn += len(batch)
-        accepted += int(free.sum())
+        more = int(free.sum())
+        if bar is not None:
+            bar.update(min(more, n - accepted))
+        accepted += more
         if drawn >= MAX_REJECTIONS * max(n, 100) and accepted < n:
             raise ValueError(
                 f"world must leave room for n_samples={n}, got {accepted} free of {drawn} drawn."
@@ -415,7 +448,7 @@ def _scatter(
 
 
 def _check_vertices(points: ArrayLike) -> NDArray[np.float64]:
-    array = np.array(points, dtype=np.float64, order="C")
+    array = as_floats("points", points)
     if array.ndim != 2 or array.shape[0] == 0 or array.shape[1] == 0:
         raise ValueError(f"points must be of shape (n, d) with n >= 1, got {array.shape}.")
     if not np.isfinite(array).all():
@@ -425,9 +458,11 @@ def _check_vertices(points: ArrayLike) -> NDArray[np.float64]:
 
 
 def _check_count(name: str, value: Any) -> int:
-    if isinstance(value, bool) or int(value) != value or value < 1:
-        raise ValueError(f"{name} must be a positive integer, got {value}.")
-    return int(value)
+    whole = isinstance(value, float) and value.is_integer()  # as 1e4 is
+    count = int(value) if whole else as_index(value)
+    if count < 1:
+        raise ValueError(f"{name} must be a positive integer, got {value!r}.")
+    return count
 
 
 def _longest(graph: CSRGraph) -> float:

@@ -18,6 +18,7 @@ from planning._planner import Links, Planner
 from planning._roads import make_roads
 from planning.result import Path, PathStatus, Update, UpdateStatus
 from planning.roadmap import Roadmap
+from problems.worlds._validate import as_float
 from problems.worlds.arrays import World
 
 _BUDGET = 1000  # vertices expanded between two looks at the clock
@@ -102,10 +103,10 @@ class RRTx(Planner):
             approximate=approximate,
         )
         radius = self._roadmap.radius
-        self._epsilon = 0.01 * radius if epsilon is None else float(epsilon)
+        self._epsilon = 0.01 * radius if epsilon is None else as_float("epsilon", epsilon)
         if not (np.isfinite(self._epsilon) and self._epsilon >= 0.0):
             raise ValueError(f"epsilon must be finite and not negative, got {epsilon}.")
-        largest = 2.0 * radius if delta is None else float(delta)
+        largest = 2.0 * radius if delta is None else as_float("delta", delta)
         if not (np.isfinite(largest) and largest >= radius):
             raise ValueError(f"delta must be finite and at least the radius {radius}, got {delta}.")
         n, d = self._roadmap.n_vertices, self._roadmap.dimension

@@ -19,6 +19,7 @@ from planning._smoothing_kernels import (
     take_step,
 )
 from planning.result import Path
+from problems.worlds._validate import as_float, check_world
 from problems.worlds.arrays import World, WorldArrays
 
 DAMPING = 0.1  # of the model along a leg, where the length does not bend
@@ -94,11 +95,14 @@ def smooth(
     >>> shorter.cost < path.cost, shorter.solved
     (True, True)
     """
-    if not (np.isfinite(clearance) and clearance >= 0.0):
+    if not isinstance(path, Path):
+        raise ValueError(f"path must be a Path, got {path!r}.")
+    check_world("world", world)
+    if not (np.isfinite(as_float("clearance", clearance)) and clearance >= 0.0):
         raise ValueError(f"clearance must be finite and not negative, got {clearance}.")
     if n_rounds < 1:
         raise ValueError(f"n_rounds must be at least 1, got {n_rounds}.")
-    if time_limit is not None and not time_limit > 0.0:
+    if time_limit is not None and not as_float("time_limit", time_limit) > 0.0:
         raise ValueError(f"time_limit must be a positive number of seconds, got {time_limit}.")
     if path.waypoints.ndim != 2 or path.waypoints.shape[1] != world.dimension:
         raise ValueError(

@@ -93,6 +93,10 @@ class Planning(RuleBasedStateMachine):
         for planner in self.planners:
             planner.plan(start)
 
+    @rule(step=st.tuples(st.floats(-0.5, 0.5), st.floats(-0.5, 0.5)))
+    def drive(self, step):
+        self.move_robot(np.clip(self.start + step, 0.0, SIDE))
+
     @rule()
     def update(self):
         for planner in self.planners:

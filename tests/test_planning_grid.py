@@ -63,6 +63,54 @@ def test_costs_equal_dijkstra_after_window_updates(seed, kind):
                 audit_path(path, grid, start, goal)
 
 
+@pytest.mark.kernel
+@settings(max_examples=15)
+@given(
+    seed=st.integers(0, 10**6),
+    moves=st.lists(
+        st.sampled_from(["window", "window", "drive", "jump", "goal", "densify", "no time"]),
+        max_size=12,
+    ),
+)
+def test_costs_equal_dijkstra_whatever_happens_on_a_grid(seed, moves):
+    rng = np.random.default_rng(seed)
+    grid = random_grid(rng)
+    points = rng.uniform(grid.bounds[:, 0], grid.bounds[:, 1], (150, 2))
+    roadmap = Roadmap.from_points(points, radius=1.6)
+    planners = [FMTx(grid, roadmap, seed=seed, **s) for s in SETTINGS]
+    free = points[grid.is_free(points)]
+    goal, start = free[0], free[-1]
+    for planner in planners:
+        planner.set_goal(goal)
+        planner.plan(start)
+    for move in moves:
+        if move == "window":
+            row, col = int(rng.integers(0, 10)), int(rng.integers(0, 12))
+            grid.update_window(row, col, np.where(rng.random((4, 5)) < 0.4, 100, 0))
+        elif move == "drive":
+            start = np.clip(start + rng.normal(0, 0.3, 2), *grid.bounds.T)
+        elif move == "jump":
+            start = rng.uniform(*grid.bounds.T)
+        elif move == "goal":
+            goal = rng.uniform(*grid.bounds.T)
+        for planner in planners:
+            if move == "goal":
+                planner.set_goal(goal)
+            if move == "densify":
+                planner.densify(20)
+            path = planner.plan(start, time_limit=1e-9 if move == "no time" else None)
+            if path.status is PathStatus.TIMEOUT:
+                continue
+            expected = dijkstra_costs(grid, planner.roadmap, goal, reach=planner._radius)
+            focused = planner._focused
+            assert_costs(planner.cost_to_goal, expected, settled_only=focused)
+            anew = Scratch(grid, planner.roadmap)
+            anew.set_goal(goal)
+            anew._radius = planner._radius
+            assert path.status is anew.plan(start).status
+            assert path.cost == pytest.approx(anew.path(start).cost, rel=1e-9)
+
+
 @pytest.mark.parametrize("connectivity", [4, 8])
 def test_from_grid_joins_every_cell_to_its_neighbours(connectivity):
     grid = OccupancyGrid.from_array(np.zeros((3, 4), np.int8), resolution=0.5)

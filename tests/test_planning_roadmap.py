@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
+from graphs import radius_graph
 from planning import Roadmap
 from planning._roads import collect_in_box
 from planning.roadmap import connection_radius
@@ -83,6 +84,31 @@ def test_radius_of_sampled_roadmap_shrinks_with_the_free_volume():
 def test_sample_with_nearest_neighbours():
     roadmap = Roadmap.sample(DiscWorld(((0, 1), (0, 1))), 300, seed=0, connection="knn")
     assert roadmap.graph.degrees.min() >= math.e * 1.5 * math.log(300)
+
+
+@pytest.mark.parametrize("connection", ["radius", "knn"])
+@pytest.mark.parametrize("obstacle", [False, True])
+def test_a_progress_bar_counts_to_the_end_and_changes_nothing(connection, obstacle, capsys):
+    world = DiscWorld([(0.0, 10.0)] * 2)
+    if obstacle:
+        world.add((5.0, 5.0), 3.0)
+    options = {"connection": connection, "free_only": obstacle}
+    quiet = Roadmap.sample(world, 5000, 0, **options)
+    assert capsys.readouterr().err == ""
+    shown = Roadmap.sample(world, 5000, 0, verbose=True, **options)
+    assert "10000/10000" in capsys.readouterr().err
+    for name in ("indptr", "indices", "weights"):
+        np.testing.assert_array_equal(getattr(shown.graph, name), getattr(quiet.graph, name))
+
+
+def test_coincident_points_are_joined_with_a_progress_bar_too():
+    points = np.repeat(np.random.default_rng(0).uniform(0.0, 5.0, (300, 2)), 2, axis=0)
+    told = []
+    graph = radius_graph(points, 0.7, progress=told.append)
+    plain = radius_graph(points, 0.7)
+    assert sum(told) == 600
+    np.testing.assert_array_equal(graph.indices, plain.indices)
+    np.testing.assert_array_equal(graph.weights, plain.weights)
 
 
 def test_full_world_leaves_no_room_to_sample():

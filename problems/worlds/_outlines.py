@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from problems.worlds._validate import as_floats
+
 
 def load_shapely() -> Any:
     """Import shapely, or say how to get it."""
@@ -25,7 +27,7 @@ def checked_geometry(name: str, shape: Any) -> Any:
     if isinstance(shape, shapely.Geometry):
         geometry = shapely.force_2d(shape)
     else:
-        corners = np.array(shape, dtype=np.float64)
+        corners = as_floats(name, shape)
         if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3:
             raise ValueError(
                 f"{name} must be a shapely geometry or at least 3 corners of shape (k, 2), "

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from problems.worlds._queries import Queries
-from problems.worlds._validate import check_bounds, check_number
+from problems.worlds._validate import as_index, check_bounds, check_number
 from problems.worlds.arrays import SHAPES, Shapes, WorldArrays, WorldChanges, arrays_without_grid
 
 _LOG_ENTRIES = 4096  # changes kept; whoever is further behind starts over
@@ -69,7 +69,7 @@ class ShapeWorld(Queries, Generic[Shape]):
         return k
 
     def _find(self, shape_id: int) -> Shape:
-        found = self._present.get(int(shape_id))
+        found = self._present.get(as_index(shape_id))
         if found is None:
             raise ValueError(
                 f"{self._noun} must be the id of a present {self._noun}, got {shape_id}."
@@ -80,11 +80,11 @@ class ShapeWorld(Queries, Generic[Shape]):
         with self._lock:
             before = self._find(shape_id)
             if not _same(before, shape):
-                self._change(int(shape_id), before, shape)
+                self._change(as_index(shape_id), before, shape)
 
     def _remove(self, shape_id: int) -> None:
         with self._lock:
-            self._change(int(shape_id), self._find(shape_id), None)
+            self._change(as_index(shape_id), self._find(shape_id), None)
 
     def _change(self, k: int, before: Shape | None, after: Shape | None) -> None:
         if after is None:

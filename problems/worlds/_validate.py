@@ -1,12 +1,48 @@
 """Checks of what callers pass to worlds; every message names the argument and what was got."""
 
+import operator
+import reprlib
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 
+def as_floats(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    """Return a copy of ``values`` as an array of floats, of whatever shape."""
+    try:
+        return np.array(values, dtype=np.float64, order="C")
+    except (TypeError, ValueError):
+        message = f"{name} must be an array of numbers, got {reprlib.repr(values)}."
+        raise ValueError(message) from None
+
+
+def as_float(name: str, value: Any) -> float:
+    """Return ``value`` as a float."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be a number, got {value!r}.") from None
+
+
+def as_index(value: Any) -> int:
+    """Return ``value`` as an integer, -1 if it is none: then it names nothing."""
+    try:
+        return -1 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        return -1
+
+
+def check_world(name: str, world: Any) -> None:
+    """Refuse what is not a world."""
+    methods = ("dimension", "bounds", "revision", "arrays", "changes_since")
+    if isinstance(world, type) or not all(hasattr(world, method) for method in methods):
+        raise ValueError(f"{name} must be a world, of discs say or a grid, got {world!r}.")
+
+
 def check_bounds(bounds: ArrayLike) -> NDArray[np.float64]:
     """Return ``bounds`` as a (d, 2) array of finite, increasing limits."""
-    array = np.array(bounds, dtype=np.float64)
+    array = as_floats("bounds", bounds)
     if array.ndim != 2 or array.shape[1] != 2 or len(array) == 0:
         raise ValueError(f"bounds must be pairs (lowest, highest), one an axis, got {bounds!r}.")
     if not (np.isfinite(array).all() and (array[:, 0] < array[:, 1]).all()):
@@ -16,7 +52,7 @@ def check_bounds(bounds: ArrayLike) -> NDArray[np.float64]:
 
 def check_point(name: str, point: ArrayLike, dimension: int) -> NDArray[np.float64]:
     """Return ``point`` as a finite (d,) array."""
-    array = np.array(point, dtype=np.float64)
+    array = as_floats(name, point)
     if array.shape != (dimension,):
         raise ValueError(f"{name} must be {dimension} coordinates, got shape {array.shape}.")
     if not np.isfinite(array).all():
@@ -26,7 +62,7 @@ def check_point(name: str, point: ArrayLike, dimension: int) -> NDArray[np.float
 
 def check_points(name: str, points: ArrayLike, dimension: int) -> NDArray[np.float64]:
     """Return ``points`` as a finite, C-contiguous (k, d) array."""
-    array = np.array(points, dtype=np.float64, order="C")
+    array = as_floats(name, points)
     if array.ndim != 2 or array.shape[1] != dimension:
         raise ValueError(f"{name} must be of shape (k, {dimension}), got {array.shape}.")
     if not np.isfinite(array).all():
@@ -36,7 +72,7 @@ def check_points(name: str, points: ArrayLike, dimension: int) -> NDArray[np.flo
 
 def check_number(name: str, value: float, *, positive: bool = False) -> float:
     """Return ``value`` as a finite float, not negative, or above zero with ``positive``."""
-    number = float(value)
+    number = as_float(name, value)
     if not np.isfinite(number) or number < 0.0 or (positive and number == 0.0):
         wanted = "positive" if positive else "non-negative"
         raise ValueError(f"{name} must be finite and {wanted}, got {value}.")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from problems.worlds._shape_world import ShapeWorld
-from problems.worlds._validate import check_point
+from problems.worlds._validate import as_float, check_point
 from problems.worlds.arrays import NO_SHAPES, Shapes
 
 
@@ -122,7 +122,7 @@ class BoxWorld(ShapeWorld[Box]):
         sides = check_point("size", size, self.dimension)
         if not (sides > 0.0).all():
             raise ValueError(f"size must be positive, got {sides.tolist()}.")
-        turn = float(angle)
+        turn = as_float("angle", angle)
         if not np.isfinite(turn):
             raise ValueError(f"angle must be finite, got {angle}.")
         if turn != 0.0 and self.dimension != 2:

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from problems.worlds._disc_log import DiscLog
 from problems.worlds._queries import Queries
-from problems.worlds._validate import check_bounds, check_number, check_point
+from problems.worlds._validate import as_index, check_bounds, check_number, check_point
 from problems.worlds.arrays import DISCS, WorldArrays, WorldChanges, arrays_without_grid
 
 
@@ -209,7 +209,7 @@ class DiscWorld(Queries):
         return first
 
     def _present(self, disc: int) -> int:
-        k = int(disc)
+        k = as_index(disc)
         if not 0 <= k < len(self._discs) or np.isnan(self._discs[k, -1]):
             raise ValueError(f"disc must be the id of a present disc, got {disc}.")
         return k

@@ -13,7 +13,13 @@ from scipy import ndimage
 
 from problems.worlds import maps, messages
 from problems.worlds._snapshots import SnapshotStore
-from problems.worlds._validate import check_number, check_points
+from problems.worlds._validate import (
+    as_float,
+    as_floats,
+    as_index,
+    check_number,
+    check_points,
+)
 from problems.worlds.arrays import GRID, WorldArrays, WorldChanges
 from problems.worlds.kernels import motions_are_free, points_are_free
 
@@ -121,10 +127,11 @@ class OccupancyGrid:
         cells = _checked_values(values)
         if cells.size == 0:
             raise ValueError(f"values must have at least one cell, got shape {cells.shape}.")
-        corner = np.asarray(origin, dtype=np.float64)
+        corner = as_floats("origin", origin)
         if corner.shape != (2,) or not np.isfinite(corner).all():
             raise ValueError(f"origin must be two finite coordinates, got {origin!r}.")
-        if not np.isfinite(yaw):
+        turn = as_float("yaw", yaw)
+        if not np.isfinite(turn):
             raise ValueError(f"yaw must be finite, got {yaw}.")
         return cls(
             cells,
@@ -132,7 +139,7 @@ class OccupancyGrid:
             (float(corner[0]), float(corner[1])),
             check_number("robot_radius", robot_radius),
             bool(unknown_is_free),
-            float(yaw),
+            turn,
         )
 
     @classmethod
@@ -278,10 +285,11 @@ class OccupancyGrid:
         window = _checked_values(values)
         height, width = window.shape
         rows, cols = self.shape
+        row, col, asked = as_index(row), as_index(col), (row, col)
         if window.size == 0 or not (0 <= row <= rows - height and 0 <= col <= cols - width):
             raise ValueError(
                 f"window must lie within {rows} rows and {cols} columns and not be empty, "
-                f"got {height} x {width} cells at row {row}, column {col}."
+                f"got {height} x {width} cells at row {asked[0]!r}, column {asked[1]!r}."
             )
         with self._lock:
             place = (slice(row, row + height), slice(col, col + width))

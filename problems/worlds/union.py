@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from problems.worlds._queries import Queries
+from problems.worlds._validate import check_world
 from problems.worlds.arrays import (
     NO_SHAPES,
     SHAPES,
@@ -53,6 +54,8 @@ class Union(Queries):
     def __init__(self, *worlds: World) -> None:
         if not worlds:
             raise ValueError("worlds must be at least one, got none.")
+        for world in worlds:
+            check_world("worlds", world)
         dimensions = [world.dimension for world in worlds]
         if len(set(dimensions)) > 1:
             raise ValueError(f"worlds must have one dimension, got {dimensions}.")

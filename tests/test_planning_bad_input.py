@@ -1,0 +1,146 @@
+"""What a new user may get wrong, tried on every planner and world: refused by name, or a status."""
+
+import numpy as np
+import pytest
+
+from planning import DStarLite, FMTStar, FMTx, PathStatus, Roadmap, RRTx, Scratch, UpdateStatus
+from planning.smoothing import smooth
+from problems.worlds import BoxWorld, DiscWorld, OccupancyGrid, PolygonWorld, Union
+
+PLANNERS = [DStarLite, FMTStar, FMTx, RRTx, Scratch]
+BOUNDS = ((0.0, 10.0), (0.0, 10.0))
+
+
+def grid():
+    return OccupancyGrid.from_array(np.zeros((20, 20), np.int8), 0.5)
+
+
+WORLDS = {
+    "discs": lambda: DiscWorld(BOUNDS),
+    "boxes": lambda: BoxWorld(BOUNDS),
+    "polygons": lambda: PolygonWorld(BOUNDS),
+    "grid": grid,
+    "union": lambda: Union(grid(), DiscWorld(BOUNDS)),
+}
+
+
+@pytest.mark.parametrize("planner_class", PLANNERS)
+@pytest.mark.parametrize("kind", WORLDS)
+def test_every_planner_takes_bad_calls_in_every_world(planner_class, kind):
+    planner = planner_class(WORLDS[kind](), 60, seed=0)
+    assert planner.update().status is UpdateStatus.NOT_PLANNED
+    assert planner.plan((1, 1)).status is PathStatus.NOT_PLANNED
+    for goal, message in [
+        ((np.nan, 1), r"goal must be finite, got \[nan, 1.0\]"),
+        ((1, 2, 3), r"goal must be of shape \(2,\) or \(k, 2\), got \(3,\)"),
+        ([], r"goal must be of shape .*, got \(0,\)"),
+        ("there", "goal must be an array of numbers, got 'there'"),
+        (None, "goal must be"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            planner.set_goal(goal)
+    planner.set_goal((9, 9))
+    assert planner.update().status is UpdateStatus.NOT_PLANNED  # before any plan
+    assert planner.path((1, 1)).status is PathStatus.NOT_PLANNED
+    for ask in (planner.plan, planner.path):
+        for start, message in [
+            ((np.nan, 1), r"start must be finite, got \[nan, 1.0\]"),
+            ((1, 2, 3), r"start must be of shape \(2,\), got \(3,\)"),
+            (((1, 2), (3,)), "start must be an array of numbers"),
+        ]:
+            with pytest.raises(ValueError, match=message):
+                ask(start)
+    for limit in (0, -1.0, np.nan, "soon"):
+        with pytest.raises(ValueError, match="time_limit must be a"):
+            planner.plan((1, 1), time_limit=limit)
+        with pytest.raises(ValueError, match="time_limit must be a"):
+            planner.update(time_limit=limit)
+    assert planner.path((1, 1)).status is PathStatus.NOT_PLANNED  # nothing of it took effect
+    assert planner.plan((1, 1)).status in (PathStatus.SOLVED, PathStatus.NO_PATH)
+
+
+@pytest.mark.parametrize("planner_class", PLANNERS)
+def test_too_few_samples_and_short_radii_are_no_path_with_a_hint(planner_class):
+    world = DiscWorld(BOUNDS)
+    points = np.random.default_rng(0).uniform(0, 10, (50, 2))
+    for roadmap in (1, Roadmap.from_points(points, radius=1e-6)):
+        planner = planner_class(world, roadmap, seed=0)
+        world.add((5.0, 5.0), 1.0)
+        planner.set_goal((9.5, 9.5))
+        path = planner.plan((0.5, 0.5))
+        if roadmap != 1 or not path.solved:  # one vertex may see both ends
+            assert path.status is PathStatus.NO_PATH
+            assert "more samples or a larger radius" in path.message
+
+
+@pytest.mark.parametrize("planner_class", PLANNERS)
+def test_settings_of_every_planner_are_refused_by_name(planner_class):
+    world = DiscWorld(BOUNDS)
+    for arguments, options, message in [
+        ((None, 10), {}, "world must be a world, of discs say or a grid, got None"),
+        ((DiscWorld, 10), {}, "world must be a world"),
+        ((world,), {}, "exactly one of roadmap and n_samples must be given"),
+        ((world, 0), {}, "n_samples must be a positive integer, got 0"),
+        ((world, "many"), {}, "n_samples must be a positive integer, got 'many'"),
+        ((world, np.inf), {}, "n_samples must be a positive integer, got inf"),
+        ((world, 10), {"escape": -1}, "escape must be finite and not negative, got -1"),
+        ((world, 10), {"escape": "far"}, "escape must be a number, got 'far'"),
+        ((world, Roadmap.from_points([(0, 0, 0)], radius=1)), {}, "roadmap must have the world's"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            planner_class(*arguments, **options)
+
+
+@pytest.mark.parametrize("value", ["a", None, 1j, (1, (2, 3))], ids=str)
+def test_what_is_no_number_is_refused_by_name(value):
+    discs, boxes, polygons, cells = (WORLDS[k]() for k in ("discs", "boxes", "polygons", "grid"))
+    disc = discs.add((1, 1), 1)
+    start = Roadmap.from_points([(0, 0), (1, 1)], radius=2)
+    planner = FMTx(discs, start)
+    planner.set_goal((9, 9))
+    path = planner.plan((5, 5))
+    for name, call in [
+        ("center", lambda: discs.add((value, 1), 1)),
+        ("center", lambda: discs.move(disc, value)),
+        ("radius", lambda: discs.add((1, 1), value)),
+        ("dt", lambda: discs.advance(value)),
+        ("disc", lambda: discs.remove(value)),
+        ("disc", lambda: discs.move(value, (1, 1))),
+        ("disc", lambda: discs.set_velocity(value, (1, 1))),
+        ("bounds", lambda: DiscWorld(value)),
+        ("size", lambda: boxes.add((1, 1), value)),
+        ("angle", lambda: boxes.add((1, 1), (1, 1), angle=value)),
+        ("box", lambda: boxes.remove(value)),
+        ("polygon", lambda: polygons.add(value)),
+        ("polygon", lambda: polygons.remove(value)),
+        ("polygon", lambda: polygons.move(value, [(0, 0), (1, 0), (0, 1)])),
+        ("window", lambda: cells.update_window(value, 0, [[0]])),
+        ("values", lambda: cells.update_window(0, 0, value)),
+        ("resolution", lambda: OccupancyGrid.from_array([[0]], value)),
+        ("origin", lambda: OccupancyGrid.from_array([[0]], 1.0, origin=value)),
+        ("yaw", lambda: OccupancyGrid.from_array([[0]], 1.0, yaw=value)),
+        ("worlds", lambda: Union(value)),
+        ("world", lambda: Roadmap.sample(value, 10)),
+        ("n_samples", lambda: Roadmap.sample(discs, value)),
+        ("factor", lambda: Roadmap.sample(discs, 10, factor=value)),
+        ("points", lambda: Roadmap.from_points(value, radius=1.0)),
+        ("grid", lambda: Roadmap.from_grid(value)),
+        ("graph", lambda: Roadmap.from_networkx(value)),
+        ("hysteresis", lambda: FMTx(discs, start, hysteresis=value)),
+        ("n_samples", lambda: planner.densify(value)),
+        ("path", lambda: smooth(value, discs)),
+        ("clearance", lambda: smooth(path, discs, clearance=value)),
+    ]:
+        with pytest.raises(ValueError, match=f"^{name} must"):
+            call()
+    assert len(discs) == 1 and cells.revision == 0 and len(boxes) == len(polygons) == 0
+
+
+def test_ids_are_whole_numbers():
+    discs = DiscWorld(BOUNDS)
+    discs.add((1, 1), 1)
+    for wrong in (0.5, True, 1, -1):
+        with pytest.raises(ValueError, match="disc must be the id of a present disc"):
+            discs.remove(wrong)
+    discs.remove(np.int64(0))
+    assert len(discs) == 0
