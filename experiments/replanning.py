@@ -1,14 +1,16 @@
 """The replanning race: planners that repair their plan against planners that start over.
 
-``python -m experiments replanning`` races all planners on moving discs and on maps, studies memory,
-the degree of the roadmap and the warehouse, and writes ``output/replanning/``. With ``--only`` it
-runs some parts and puts them together with those that are there. Without the shared data it draws
-worlds of the same kind.
+``python -m experiments replanning`` races all planners on moving discs and on maps, studies
+memory, the degree of the roadmap, the warehouse, large roadmaps, other queues and edge books, and
+writes ``output/replanning/``. With ``--only`` it runs some parts and puts them together with those that are
+there; with ``--publish`` the whole goes to ``docs/results`` and ``docs/images``. Without the shared
+data it draws worlds of the same kind.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,6 +19,8 @@ from experiments import replanning_scenarios as scenarios
 from experiments import replanning_studies as studies
 from experiments.replanning_race import race
 from experiments.replanning_report import draw, scenario_lines, slow_ticks, versions, write_csv
+from experiments.replanning_targets import promises, race_targets
+from experiments.replanning_variants import variants
 from planning import warm_up
 
 RACES: dict[str, Callable] = {
@@ -31,7 +35,10 @@ STUDIES: dict[str, Callable] = {
     "large": studies.large,
     "warehouse": studies.warehouse_map,
     "memory": studies.memory,
+    "promises": promises,
+    "variants": variants,
 }
+DOCS = Path(__file__).parent.parent / "docs"
 
 
 def main(arguments: list[str]) -> None:
@@ -41,6 +48,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--quick", action="store_true", help="a few ticks of each")
     parser.add_argument("--only", nargs="*", choices=[*RACES, *STUDIES], help="parts to run")
     parser.add_argument("--planners", nargs="*", help="names as in the table; all if left out")
+    parser.add_argument("--publish", action="store_true", help="write to docs/ as well")
     parser.add_argument("--ticks", type=int, help="ticks of each race")
     options = parser.parse_args(arguments)
     if not scenarios.SHARED.is_dir():
@@ -69,6 +77,17 @@ def main(arguments: list[str]) -> None:
             print("\n".join(found), flush=True)
             _write(options.output / f"{name}.md", found)
     assemble(options.output)
+    if options.publish:
+        publish(options.output, DOCS)
+
+
+def publish(output: Path, docs: Path) -> None:
+    """Copy the report and its pictures to where the site shows them."""
+    for folder in ("results", "images"):
+        (docs / folder).mkdir(parents=True, exist_ok=True)
+    shutil.copy(output / "replanning.md", docs / "results")
+    for picture in output.glob("replanning_*.png"):
+        shutil.copy(picture, docs / "images")
 
 
 def assemble(output: Path) -> None:
@@ -86,7 +105,7 @@ def assemble(output: Path) -> None:
             lines += [part.read_text(encoding="utf-8")]
     raced = [output / f"{name}.csv" for name in RACES if (output / f"{name}.csv").is_file()]
     if raced:
-        lines += slow_ticks(raced)
+        lines += [*race_targets(raced), "", *slow_ticks(raced)]
     _write(output / "replanning.md", lines)
 
 

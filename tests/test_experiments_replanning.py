@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 
 from experiments import replanning_race, replanning_scenarios
+from experiments.replanning import publish
 from experiments.replanning_planners import OURS
 from experiments.replanning_race import race
 from experiments.replanning_report import COLUMNS, draw, rows_of, scenario_lines, write_csv
 from experiments.replanning_scenarios import doors, moving_discs
+from experiments.replanning_targets import race_targets
+from experiments.replanning_variants import queues
 
 N_TICKS = 5
 
@@ -51,6 +54,25 @@ def test_race_on_doors_sends_all_the_same_windows(drawn):
         assert (first.values != before).any()
     for record in race(scenario, ["FMTx"]):
         assert record.n_below == record.n_lost == 0 and record.worst_vertex < 1e-9
+
+
+def test_the_report_holds_the_races_against_the_targets(drawn, tmp_path):
+    scenario = moving_discs("discs_n300_m4", N_TICKS)
+    write_csv(tmp_path / "small.csv", scenario, race(scenario, ["FMTx", "FMTx whole tree"]))
+    lines = race_targets([tmp_path / "small.csv"])
+    assert [line.split(" | ")[1] for line in lines[-2:]] == ["FMTx", "FMTx whole tree"]
+    output, docs = tmp_path / "output", tmp_path / "docs"
+    output.mkdir()
+    (output / "replanning_small.png").write_bytes(b"picture")
+    (output / "replanning.md").write_text("report")
+    publish(output, docs)
+    assert (docs / "results" / "replanning.md").read_text() == "report"
+    assert (docs / "images" / "replanning_small.png").is_file()
+
+
+def test_every_queue_finds_the_same_costs(drawn):
+    lines = queues(quick=True)  # raises where one does not
+    assert sum("arity" in line for line in lines) == 4
 
 
 def test_a_wrong_cost_is_noticed():

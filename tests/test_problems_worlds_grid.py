@@ -214,6 +214,10 @@ def test_bool_cells_and_unknown_cells_are_read():
         (lambda: OccupancyGrid.from_array(np.empty((0, 3), int), 1.0), "at least one cell"),
         (lambda: OccupancyGrid.from_array([[0]], 0.0), "resolution must be finite and positive"),
         (lambda: OccupancyGrid.from_array([[0]], 1.0, origin=(0, np.nan)), "origin must be two"),
+        (
+            lambda: OccupancyGrid.from_array([[0], [0, 0]], 1.0),
+            "values must be a table of integers",
+        ),
         (lambda: OccupancyGrid.from_array([[0]], 1.0, robot_radius=np.nan), "robot_radius must"),
         (lambda: OccupancyGrid.from_array([[0]], 1.0, robot_radius=-1), "robot_radius must"),
     ],

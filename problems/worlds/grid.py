@@ -423,7 +423,10 @@ class OccupancyGrid:
 
 
 def _checked_values(values: ArrayLike) -> NDArray[np.int8]:
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError:  # rows of different lengths
+        array = np.empty(0)
     if array.ndim != 2 or array.dtype.kind not in "iub":
         raise ValueError(
             "values must be a table of integers -1..100 or of bools, "
