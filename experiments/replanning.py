@@ -2,9 +2,9 @@
 
 ``python -m experiments replanning`` races all planners on moving discs and on maps, studies
 memory, the degree of the roadmap, the warehouse, large roadmaps, other queues and edge books, and
-writes ``output/replanning/``. With ``--only`` it runs some parts and puts them together with those that are
-there; with ``--publish`` the whole goes to ``docs/results`` and ``docs/images``. Without the shared
-data it draws worlds of the same kind.
+writes ``output/replanning/``. With ``--only`` it runs some parts and puts them together with those
+that are there; with ``--publish`` the whole goes to ``docs/results`` and ``docs/images``. Without
+the shared data it draws worlds of the same kind.
 """
 
 from __future__ import annotations
