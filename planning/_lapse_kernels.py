@@ -140,6 +140,9 @@ def seek_lapsed(roads, edges, tree, arrays, focused, bound):
         key = tree.drift[0] + (g + distance(points, z, focus) if focused else g)
         if heap.position[z] >= 0 and heap.key[z] <= key:
             continue  # it is yet to be expanded
+        if key >= bound + tree.drift[0]:
+            heap_push_or_update(heap, z, key)
+            continue
         later = np.inf
         for s in range(indptr[z], indptr[z + 1]):
             x = indices[s]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from graphs.heap import heap_clear
 from planning import _dstar_kernels as kernels
 from planning._edge_book import EdgeBook
-from planning._join_kernels import join_goals
+from planning._goal_links import GoalLinks
 from planning._planner import Links, Planner
 from planning.result import Path, PathStatus, Update, UpdateStatus
 from planning.roadmap import Roadmap
@@ -86,8 +86,7 @@ class DStarLite(Planner):
         self._weight = kernels.HAIR if focus else 0.0
         self._search = kernels.make_search(n, world.dimension)
         self._book = EdgeBook(world, self._roads)
-        self._linked = np.empty(n, np.int32)
-        self._n_linked = 0
+        self._links = GoalLinks(self._search.goal_link, self._search.goal_of)
         self._joined = False  # the goals are joined in the snapshot
 
     @property
@@ -122,12 +121,11 @@ class DStarLite(Planner):
     def _forget_tree(self) -> None:
         search = self._search
         heap_clear(search.heap)
-        for costs in (search.g, search.rhs, search.goal_link):
+        for costs in (search.g, search.rhs):
             costs[:] = np.inf
-        search.goal_of[:] = -1
+        self._links.forget()
         search.robot[:] = np.nan
         search.drift[:] = 0.0
-        self._n_linked = 0
         self._joined = False
 
     def _repair(self, time_limit: float | None) -> Update:
@@ -144,7 +142,8 @@ class DStarLite(Planner):
             turned = self._book.follow()
             self._arrays, self._revision = self._book.arrays, self._book.revision
             ends = np.concatenate((self._roads.indices[turned], self._tails(turned)))
-            vertices = np.unique(np.concatenate((ends, self._join_goals())))
+            joined = self._links.renew(self._roads, self._arrays, self._goals, self._radius)
+            vertices = np.union1d(ends, joined)
             kernels.renew_vertices(self._roads, self._book.cost, search, weight, vertices)
             self._joined = True
         links = self._join(self._start)
@@ -166,21 +165,3 @@ class DStarLite(Planner):
 
     def _tails(self, slots: NDArray[np.int32]) -> NDArray[np.int32]:
         return self._roads.indices[self._roads.reverse[slots]]
-
-    def _join_goals(self) -> NDArray[np.int32]:
-        """Renew the motions to the goals; return the vertices that have or had one."""
-        search = self._search
-        had = self._linked[: self._n_linked].copy()
-        self._n_linked = join_goals(
-            self._roads,
-            self._arrays,
-            self._goals,
-            self._radius,
-            search.goal_link,
-            search.goal_of,
-            self._linked,
-            self._n_linked,
-            np.empty_like(self._linked),
-            np.empty(len(self._linked)),
-        )
-        return np.concatenate((had, self._linked[: self._n_linked]))

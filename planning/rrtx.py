@@ -13,7 +13,7 @@ from graphs import CSRGraph
 from graphs.heap import heap_clear
 from planning import _rrtx_kernels as kernels
 from planning._edge_book import EdgeBook
-from planning._join_kernels import join_goals
+from planning._goal_links import GoalLinks
 from planning._planner import Links, Planner
 from planning._roads import make_roads
 from planning.result import Path, PathStatus, Update, UpdateStatus
@@ -118,8 +118,7 @@ class RRTx(Planner):
         self._tree = kernels.make_tree(self._roadmap.caller_ids.astype(np.int32))
         self._book = EdgeBook(world, self._graph_roads)
         self._focused = bool(focus)
-        self._linked = np.empty(n, np.int32)
-        self._n_linked = 0
+        self._links = GoalLinks(self._tree.goal_link, self._tree.goal_of)
         self._joined = False  # the goals are joined in the snapshot
         self._n_born = 0
         self._settled_for = np.full(d, np.nan)  # the robot's place
@@ -176,11 +175,11 @@ class RRTx(Planner):
     def _forget_tree(self) -> None:
         tree = self._tree
         heap_clear(tree.heap)
-        for costs in (tree.g, tree.lmc, tree.goal_link):
+        for costs in (tree.g, tree.lmc):
             costs[:] = np.inf
+        self._links.forget()
         tree.parent[:] = kernels.NO_PARENT
-        tree.goal_of[:] = -1
-        self._n_linked = self._n_born = 0
+        self._n_born = 0
         self._joined = False
 
     def _repair(self, time_limit: float | None) -> Update:
@@ -197,14 +196,15 @@ class RRTx(Planner):
         if not same_world:
             turned = self._book.follow()
             self._arrays, self._revision = self._book.arrays, self._book.revision
-            linked, old_links = self._join_goals()
+            before_links = tree.goal_link.copy()
+            linked = self._links.renew(self._roads, self._arrays, self._goals, self._radius)
             kernels.update_obstacles(
                 self._graph_roads,
                 self._book.cost,
                 tree,
                 turned,
                 linked,
-                old_links,
+                before_links[linked],
                 self._n_born - 1,
             )
             self._joined = True
@@ -243,26 +243,6 @@ class RRTx(Planner):
                 return True
             if time_limit is not None and time.perf_counter() - began > time_limit:
                 return False
-
-    def _join_goals(self) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-        """Renew the motions to the goals; return the vertices that have or had one, and what."""
-        tree = self._tree
-        had = self._linked[: self._n_linked].copy()
-        old = tree.goal_link.copy()
-        self._n_linked = join_goals(
-            self._roads,
-            self._arrays,
-            self._goals,
-            self._radius,
-            tree.goal_link,
-            tree.goal_of,
-            self._linked,
-            self._n_linked,
-            np.empty_like(self._linked),
-            np.empty(len(self._linked)),
-        )
-        linked = np.union1d(had, self._linked[: self._n_linked]).astype(np.int32)
-        return linked, old[linked]
 
 
 def shrinking_balls(

@@ -151,48 +151,6 @@ def planned(world, n=300, goal=(18.0, 18.0), start=(2.0, 2.0), **options):
     return planner
 
 
-@pytest.mark.parametrize("planner_class", [FMTx, Scratch])
-def test_root_covered_and_freed_finds_the_paths_again(planner_class):
-    world = make_world(0, 0)
-    planner = planner_class(world, 300, seed=0)
-    planner.set_goal((18.0, 18.0))
-    before = planner.plan((2.0, 2.0))
-    disc = world.add((18.0, 18.0), 2.0)
-    planner.update()
-    covered = planner.path((2.0, 2.0))
-    assert covered.status is PathStatus.GOAL_OCCUPIED
-    assert len(covered.waypoints) == 0 and covered.cost == np.inf
-    world.remove(disc)
-    planner.update()
-    after = planner.path((2.0, 2.0))
-    assert after.solved and after.cost == pytest.approx(before.cost, rel=1e-12)
-
-
-@pytest.mark.parametrize("planner_class", [FMTx, Scratch])
-def test_obstacles_present_at_construction_are_seen(planner_class):
-    world = make_world(0, 0)
-    world.add((10.0, 10.0), 6.0)
-    planner = planner_class(world, 500, seed=0)
-    planner.set_goal((18.0, 18.0))
-    path = planner.plan((2.0, 2.0))
-    assert path.solved
-    assert_path_is_free(path, world.arrays().discs, world.bounds)
-    assert path.cost > 24.0
-
-
-@pytest.mark.parametrize("planner_class", [FMTx, Scratch])
-def test_first_leg_is_checked_for_collision(planner_class):
-    world = make_world(0, 0)
-    # the nearest vertex is behind a thin post; the farther one is seen
-    roadmap = Roadmap.from_points([(5, 5), (2, 2), (2, 8), (8, 8)], radius=6.5)
-    world.add((4.5, 5.0), 0.3)
-    planner = planner_class(world, roadmap)
-    planner.set_goal((8.0, 8.0))
-    path = planner.plan((4.0, 5.0))
-    assert_path_is_consistent(path, (4, 5), (8, 8))
-    assert_path_is_free(path, world.arrays().discs, world.bounds)
-
-
 def test_stopping_early_leaves_no_stale_costs(monkeypatch):
     monkeypatch.setattr("planning.fmtx._BUDGET", 5)
     world = make_world(4, 1)

@@ -245,6 +245,7 @@ def test_root_covered_and_freed_finds_the_paths_again(planner_class):
         planner.update()
         covered = planner.path((2.0, 2.0))
         assert covered.status is PathStatus.GOAL_OCCUPIED
+        assert len(covered.waypoints) == 0 and covered.cost == np.inf
         world.remove(disc)
         planner.update()
         after = planner.path((2.0, 2.0))
@@ -269,6 +270,7 @@ def test_obstacles_present_at_construction_are_seen(planner_class):
 @pytest.mark.parametrize("planner_class", ALL)
 def test_first_leg_is_checked_for_collision(planner_class):
     world = make_world(0, 0)
+    # the nearest vertex is behind a thin post; the farther one is seen
     roadmap = Roadmap.from_points([(5, 5), (2, 2), (2, 8), (8, 8)], radius=6.5)
     world.add((4.5, 5.0), 0.3)
     planner = planner_class(world, roadmap)
