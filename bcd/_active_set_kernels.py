@@ -7,10 +7,10 @@ Names: ``G`` (m, m) float64 C-ordered and symmetric, of which the leading k x k 
 import numpy as np
 
 from bcd._factor_kernels import add_multiple
-from graphs._jit import kernel
+from graphs._jit import inner_kernel, lean_kernel
 
 
-@kernel
+@inner_kernel
 def soft_threshold(z, l1):
     """Minimise 1/2 (x - z)^2 + l1 |x|."""
     if z > l1:
@@ -18,7 +18,7 @@ def soft_threshold(z, l1):
     return z + l1 if z < -l1 else 0.0
 
 
-@kernel
+@lean_kernel
 def descend(G, h, x, l1, lower, upper, n_sweeps, tol):
     """Sweep cyclically with exact coordinate updates; zeros are looked at in the first sweep only.
 
@@ -45,7 +45,7 @@ def descend(G, h, x, l1, lower, upper, n_sweeps, tol):
     return largest
 
 
-@kernel
+@lean_kernel
 def compress(G, kept):
     """Move ``G[kept][:, kept]``, kept (k,) int64 ascending, to the leading part in place."""
     for a in range(len(kept)):
@@ -54,17 +54,18 @@ def compress(G, kept):
             target[b] = source[kept[b]]
 
 
-@kernel
+@lean_kernel
 def refresh(G, q, x, h):
     """Compute ``h = q - G x`` (k,) anew, free of the rounding errors that updates pile up."""
     k = len(x)
-    h[:] = q[:k]
+    for j in range(k):
+        h[j] = q[j]
     for j in range(k):
         if x[j] != 0.0:
             add_multiple(-x[j], G[j], h, 0, k)
 
 
-@kernel
+@lean_kernel
 def small_gap(energy, q, h, x, l1, lower, upper):
     """Duality gap of the small problem; infinite where a bound other than 0 is finite.
 
@@ -85,7 +86,7 @@ def small_gap(energy, q, h, x, l1, lower, upper):
     return 0.5 * length + penalty - scale * inner + 0.5 * scale * scale * length
 
 
-@kernel
+@lean_kernel
 def largest_pull(G, q, x):
     """Largest ``|q_j| / sqrt(G_jj)``, what the errors of the whole problem are measured by."""
     largest = 0.0

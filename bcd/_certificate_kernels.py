@@ -8,13 +8,13 @@ import math
 
 import numpy as np
 
-from graphs._jit import kernel
+from graphs._jit import inner_kernel, lean_kernel
 
 UNPENALISED = 1e100
 PENALTY, RIDGE, BOUND, FENCHEL, BOXED = range(5)  # entries of what ``survey`` finds
 
 
-@kernel
+@inner_kernel
 def conjugate(c, l1, l2, lower, upper):
     """Largest ``c u - l1 |u| - l2 u^2 / 2`` over ``lower <= u <= upper``; may be infinite."""
     excess = abs(c) - l1
@@ -34,7 +34,7 @@ def conjugate(c, l1, l2, lower, upper):
     return best
 
 
-@kernel
+@lean_kernel
 def survey(c, x, l1, l2, lower, upper, noise, found):
     """Sum up what a duality gap needs.
 
@@ -63,7 +63,7 @@ def survey(c, x, l1, l2, lower, upper, noise, found):
     found[FENCHEL], found[BOXED] = fenchel, boxed
 
 
-@kernel
+@lean_kernel
 def scaled_conjugates(scale, c, x, l1, l2, lower, upper):
     """Sum of the penalties' conjugates at ``scale * pull``, and its derivative in ``scale``.
 
@@ -83,7 +83,7 @@ def scaled_conjugates(scale, c, x, l1, l2, lower, upper):
     return total, slope
 
 
-@kernel
+@lean_kernel
 def keep_active(scale, radius, c, x, l1, l2, lower, upper, squares, in_block, columns):
     """Drop the columns that the gap-safe sphere proves to be zero; return how many stay.
 
@@ -103,7 +103,7 @@ def keep_active(scale, radius, c, x, l1, l2, lower, upper, squares, in_block, co
     return kept
 
 
-@kernel
+@lean_kernel
 def violating_zeros(c, x, l1, lower, upper, squares, in_block, columns, place, ratio):
     """List the features at zero that violate their optimality condition, and warm ones outside.
 

@@ -4,18 +4,12 @@ Names: ``r`` the residual (n,), ``c = A' r`` the correlations, ``weight`` (n,) t
 All sums are taken in float64 whatever the matrix holds.
 """
 
-import numba
 import numpy as np
 
-from graphs._jit import kernel
-
-# The sum over a column may be taken in any order, NaN and infinity keep their meaning.
-_dot_product = numba.njit(
-    cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"}
-)
+from graphs._jit import inner_sum_kernel, kernel, lean_kernel, sum_kernel
 
 
-@_dot_product
+@inner_sum_kernel
 def _dot(a, b):
     total = 0.0
     for i in range(len(a)):
@@ -23,7 +17,7 @@ def _dot(a, b):
     return total
 
 
-@kernel
+@lean_kernel
 def correlate_columns(matrix, r, columns, out):
     """Set ``out[k] = matrix[:, columns[k]]' r`` on a Fortran-ordered matrix of shape (n, p).
 
@@ -33,7 +27,7 @@ def correlate_columns(matrix, r, columns, out):
         out[k] = _dot(matrix[:, columns[k]], r)
 
 
-@_dot_product
+@sum_kernel
 def correlate_rows(matrix, r, columns, out):
     """Do the same on a C-ordered matrix, a row at a time so that memory is walked forwards."""
     out[:] = 0.0
@@ -54,7 +48,7 @@ def correlate_rows(matrix, r, columns, out):
                 out[k] += weight * row[columns[k]]
 
 
-@kernel
+@lean_kernel
 def correlate_sparse(data, indices, indptr, r, columns, out):
     """Do the same on a matrix in compressed sparse column form."""
     for k in range(len(columns)):
@@ -90,7 +84,7 @@ def centered_squares_rows(matrix, weight, shift, means, out):
             out[j] += weight[i] * value * value
 
 
-@_dot_product
+@inner_sum_kernel
 def _squared_length(a, weight, mean, shift):
     total = 0.0
     if len(shift):
@@ -136,7 +130,7 @@ def centered_squares_sparse(data, indices, indptr, weight, shift, means, out):
         out[j] = square + (mean * mean * max(rest, 0.0) if len(shift) else 0.0)
 
 
-@kernel
+@lean_kernel
 def gather_from_columns(matrix, start, columns, means, root, shift, out):
     """Gather some centred, weighted columns, as many rows from ``start`` on as ``out`` holds.
 
@@ -155,7 +149,7 @@ def gather_from_columns(matrix, start, columns, means, root, shift, out):
                 target[i] *= root[start + i]
 
 
-@kernel
+@lean_kernel
 def gather_from_rows(matrix, start, columns, means, root, shift, out):
     """Do the same on a C-ordered matrix, a row at a time so that memory is walked forwards."""
     for i in range(out.shape[1]):

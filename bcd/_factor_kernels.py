@@ -4,20 +4,14 @@ Names: ``R`` (capacity, capacity) float64, upper triangular in its leading s x s
 contiguous; ``G`` (m, m) float64 symmetric; ``support`` (capacity,) int64, S in the order of R.
 """
 
-import numba
 import numpy as np
 
-from graphs._jit import kernel
+from graphs._jit import inner_kernel, inner_sum_kernel, lean_kernel
 
 DEPENDENT = 1e-11  # of a column's squared length: less is left when it lies in the others' span
 
-# The sum may be taken in any order, NaN and infinity keep their meaning.
-_sum_in_any_order = numba.njit(
-    cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"}
-)
 
-
-@_sum_in_any_order
+@inner_sum_kernel
 def dot(a, b, start, stop):
     """Inner product of ``a[start:stop]`` and ``b[start:stop]``."""
     total = 0.0
@@ -26,14 +20,14 @@ def dot(a, b, start, stop):
     return total
 
 
-@kernel
+@inner_kernel
 def add_multiple(weight, source, target, start, stop):
     """Add ``weight * source[start:stop]`` to ``target[start:stop]``."""
     for i in range(start, stop):
         target[i] += weight * source[i]
 
 
-@kernel
+@inner_kernel
 def solve_forward(R, s, rhs):
     """Solve R' z = rhs in place."""
     for c in range(s):
@@ -41,14 +35,14 @@ def solve_forward(R, s, rhs):
         add_multiple(-rhs[c], R[c], rhs, c + 1, s)
 
 
-@kernel
+@inner_kernel
 def solve_backward(R, s, rhs):
     """Solve R v = rhs in place."""
     for c in range(s - 1, -1, -1):
         rhs[c] = (rhs[c] - dot(R[c], rhs, c + 1, s)) / R[c, c]
 
 
-@kernel
+@inner_kernel
 def project_column(G, R, support, s, j, z):
     """Set z = R'^-1 G[S, j]; return what of column j lies outside the span, 0 when nothing does."""
     row = G[j]
@@ -59,7 +53,7 @@ def project_column(G, R, support, s, j, z):
     return outside if outside > DEPENDENT * row[j] else 0.0
 
 
-@kernel
+@inner_kernel
 def append_column(R, support, s, j, z, outside):
     """Add coordinate j, whose projection ``project_column`` has found, at the end."""
     for a in range(s):
@@ -68,7 +62,7 @@ def append_column(R, support, s, j, z, outside):
     support[s] = j
 
 
-@kernel
+@inner_kernel
 def remove_column(R, support, s, k, y):
     """Take the k-th coordinate out and rotate R back to triangular form.
 
@@ -91,7 +85,7 @@ def remove_column(R, support, s, k, y):
         support[c] = support[c + 1]
 
 
-@kernel
+@inner_kernel
 def subtract_rows(G, support, s, weight, out, m):
     """Subtract ``sum_a weight[a] G[support[a], :m]`` from ``out``, four rows at a time."""
     whole = s - s % 4
@@ -104,7 +98,7 @@ def subtract_rows(G, support, s, weight, out, m):
         add_multiple(-weight[a], G[support[a]], out, 0, m)
 
 
-@kernel
+@lean_kernel
 def gather(G, support, scale, out):
     """Copy ``G[support][:, support]``, scaled from both sides, into ``out`` of shape (s, s)."""
     for a in range(len(support)):

@@ -23,14 +23,14 @@ from bcd._factor_kernels import (
     solve_forward,
     subtract_rows,
 )
-from graphs._jit import kernel
+from graphs._jit import inner_kernel, kernel, lean_kernel
 
 ARRIVED, TOO_LONG, DEGENERATE = range(3)
 JITTER = 0.05  # relative, by which fixed coordinates are eased apart so that ties are broken
 NOTHING = 1e-8  # relative: a rate of change that is a rounding error
 
 
-@kernel
+@inner_kernel
 def right_slope(x, l1, upper):
     """Slope of the penalty to the right of x."""
     if x >= upper:
@@ -38,7 +38,7 @@ def right_slope(x, l1, upper):
     return l1 if x >= 0.0 else -l1
 
 
-@kernel
+@inner_kernel
 def left_slope(x, l1, lower):
     """Slope of the penalty to the left of x."""
     if x <= lower:
@@ -46,13 +46,13 @@ def left_slope(x, l1, lower):
     return -l1 if x <= 0.0 else l1
 
 
-@kernel
+@inner_kernel
 def is_free(x, l1, lower, upper):
     """Tell whether x lies strictly between two breakpoints."""
     return lower < x < upper and (x != 0.0 or l1 == 0.0)
 
 
-@kernel
+@inner_kernel
 def next_breakpoint(x, rate, l1, lower, upper):
     """Where a free coordinate that moves at this rate is stopped."""
     if rate > 0.0:
@@ -60,7 +60,7 @@ def next_breakpoint(x, rate, l1, lower, upper):
     return 0.0 if x > 0.0 and l1 > 0.0 and lower < 0.0 else lower
 
 
-@kernel
+@inner_kernel
 def distance_to_optimality(h, x, l1, lower, upper):
     """Signed length of the minimum-norm subgradient at one coordinate."""
     right, left = right_slope(x, l1, upper), left_slope(x, l1, lower)
@@ -69,7 +69,7 @@ def distance_to_optimality(h, x, l1, lower, upper):
     return h - left if h < left else 0.0
 
 
-@kernel
+@lean_kernel
 def largest_error(G, h, x, l1, lower, upper):
     """Largest entry of the minimum-norm subgradient, each over the square root of its curvature."""
     worst = 0.0
@@ -80,7 +80,7 @@ def largest_error(G, h, x, l1, lower, upper):
     return worst
 
 
-@kernel
+@inner_kernel
 def slide(support, s, j, sign, w, x, l1, lower, upper):
     """Move x[j] by ``sign`` and the support by ``-sign w``, which keeps G x, to a breakpoint.
 
@@ -146,7 +146,7 @@ def join_support(G, x, l1, lower, upper, support, s, R):
     return s
 
 
-@kernel
+@inner_kernel
 def _start_errors(h, x, l1, lower, upper, free, e, eased):
     """Ease h into what makes x optimal: zeros by one ratio, free coordinates to their slope."""
     ratio = 1.0
@@ -171,7 +171,7 @@ def _start_errors(h, x, l1, lower, upper, free, e, eased):
         e[j] = h[j] - eased[j]
 
 
-@kernel
+@inner_kernel
 def _rates(G, support, s, free, v, e, moves, rate):
     """Set ``rate = -G[:, S] v``; on the free coordinates, whose eased pull stands, it is ``-e``.
 
@@ -179,7 +179,8 @@ def _rates(G, support, s, free, v, e, moves, rate):
     """
     m = len(rate)
     if 2 * s < m:
-        rate[:] = 0.0
+        for j in range(m):
+            rate[j] = 0.0
         subtract_rows(G, support, s, v, rate, m)
         return
     for a in range(s):

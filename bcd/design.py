@@ -70,6 +70,7 @@ class DenseDesign:
     """A dense matrix, C or Fortran ordered, float32 or float64."""
 
     def __init__(self, matrix, u: Vector, root: Vector | None = None):
+        matrix = read_only(matrix)
         self.matrix, self.u, self.root, self.shape = matrix, u, root, matrix.shape
         self.by_columns = matrix.flags.f_contiguous
         self.weight, self.shift = _weight_and_shift(self)
@@ -114,7 +115,8 @@ class SparseDesign:
 
     def __init__(self, matrix: sp.csc_array, u: Vector, root: Vector | None = None):
         self.matrix, self.u, self.root, self.shape = matrix, u, root, matrix.shape
-        self.parts = matrix.data, matrix.indices, matrix.indptr
+        data, indices = read_only(matrix.data), read_only(matrix.indices)
+        self.parts = data, indices, read_only(matrix.indptr)
         self.weight, self.shift = _weight_and_shift(self)
         self.means, self.squares = np.empty(self.shape[1]), np.empty(self.shape[1])
         centered_squares_sparse(*self.parts, self.weight, self.shift, self.means, self.squares)
@@ -154,6 +156,13 @@ def _weighted(out: Vector, design: Design, columns: Columns, coef: Vector) -> Ve
     if design.root is not None:
         out *= design.root
     return out - (design.means[columns] @ coef) * design.u if len(design.u) else out
+
+
+def read_only(array):
+    """Return a view that kernels may only read: one signature whatever the user's array allows."""
+    view = np.asarray(array).view()
+    view.flags.writeable = False
+    return view
 
 
 def make_design(matrix, u: Vector, root: Vector | None = None) -> Design:

@@ -144,9 +144,8 @@ class SparseBlock:
 
     def append(self, columns: NDArray[np.int32]) -> None:
         """Take further columns of the design in."""
-        matrix = self.design.matrix
         stored = int(self.ptr[-1])
-        total = stored + count_entries(matrix.indptr, columns)
+        total = stored + count_entries(self.design.parts[2], columns)
         if total > len(self.value):
             index = np.empty(max(total, 2 * stored), dtype=np.int32)
             value = np.empty(len(index))
@@ -155,9 +154,7 @@ class SparseBlock:
         ptr = np.empty(self.size + len(columns) + 1, dtype=np.int64)
         ptr[: len(self.ptr)] = self.ptr
         take_columns(
-            matrix.data,
-            matrix.indices,
-            matrix.indptr,
+            *self.design.parts,
             columns,
             ptr[self.size :],
             self.index,

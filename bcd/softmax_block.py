@@ -53,15 +53,13 @@ class SoftmaxBlock:
         """Take further columns of the design in."""
         design, n = self.design, self.design.shape[0]
         if isinstance(design, SparseDesign):
-            matrix = design.matrix
             stored = int(self.ptr[-1])
-            total = stored + count_entries(matrix.indptr, columns)
+            total = stored + count_entries(design.parts[2], columns)
             ptr = np.empty(self.size + len(columns) + 1, dtype=np.int64)
             ptr[: len(self.ptr)] = self.ptr
             self.index, self.value = np.resize(self.index, total), np.resize(self.value, total)
             first = ptr[self.size :]
-            parts = matrix.data, matrix.indices, matrix.indptr
-            take_columns(*parts, columns, first, self.index, self.value)
+            take_columns(*design.parts, columns, first, self.index, self.value)
             self.ptr = ptr
         else:
             part = design.matrix[:, columns].T.astype(np.float64)

@@ -8,6 +8,7 @@ from typing import TypeVar
 import numba
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
+from numba.core.types.misc import unliteral
 from numba.extending import intrinsic
 
 F = TypeVar("F", bound=Callable)
@@ -19,6 +20,7 @@ OPTIONS = {"nogil": True, "error_model": "numpy"}
 LEAN_OPTIONS = {"_nrt": False, "no_cfunc_wrapper": True}
 # Only kernels call these: they need no wrapper for Python either.
 INNER_OPTIONS = LEAN_OPTIONS | {"no_cpython_wrapper": True}
+NARROW = (types.int8, types.int16, types.int32)
 ANY_ORDER = {"fastmath": {"reassoc", "contract", "arcp", "nsz"}}
 
 
@@ -60,12 +62,28 @@ def inner_sum_kernel(function: F) -> F:
 
 def _compile(function: F, options: dict) -> F:
     try:
-        return numba.njit(cache=True, **options)(function)
+        return _few_signatures(numba.njit(cache=True, **options)(function))
     except RuntimeError as error:
         if "no locator available" not in str(error):
             raise
         _warn_uncached()
-        return numba.njit(**options)(function)
+        return _few_signatures(numba.njit(**options)(function))
+
+
+def _few_signatures(dispatcher):
+    """Let kernels hand on any integer as an int64, a constant too: each would compile a copy."""
+    typed = dispatcher.get_call_template
+
+    def widened(kinds, named):
+        return typed([_widen(kind) for kind in kinds], named)
+
+    dispatcher.get_call_template = widened
+    return dispatcher
+
+
+def _widen(kind):
+    kind = unliteral(kind)
+    return types.int64 if kind in NARROW else kind
 
 
 @functools.cache  # once a process, not once a kernel

@@ -346,7 +346,7 @@ class Planner(abc.ABC):
                 return self._failure(status)
             return self._failure(PathStatus.NO_PATH, self._hint(links))
         chain = np.empty(len(cost), np.int32)
-        count = follow_parents(parent, links.vertices[place], chain)
+        count = follow_parents(parent, int(links.vertices[place]), chain)
         waypoints = self._roads.points[chain[:count]]
         goal = self._goals[goal_of[chain[count - 1]]]
         parts = [waypoints]

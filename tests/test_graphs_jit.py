@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from graphs._jit import kernel
@@ -54,3 +55,19 @@ def test_kernel_lets_other_decoration_errors_through(monkeypatch):
     monkeypatch.setattr(numba, "njit", broken)
     with pytest.raises(RuntimeError, match="something else"):
         kernel(lambda x: x)
+
+
+def test_kernels_hand_on_integers_without_compiling_a_copy_for_each_kind():
+    @kernel
+    def twice(n):
+        return 2 * n
+
+    @kernel
+    def calls(ids):
+        total = twice(3) + twice(-1)  # constants
+        for i in ids:
+            total += twice(i)  # int32
+        return total + twice(len(ids))
+
+    assert calls(np.array([5, -6], np.int32)) == 2 * (3 - 1 + 5 - 6 + 2)
+    assert len(twice.signatures) == 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numbers
 
 import numpy as np
-import scipy.sparse as sp
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn import get_config
@@ -14,6 +13,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import column_or_1d
 
 from bcd._design_kernels import combine_columns, combine_sparse
+from bcd.design import SparseDesign
 from bcd.estimators._base import check_settings
 from bcd.estimators._least_squares import read_bounds, solve, weighted_design
 from bcd.estimators._validation import (
@@ -39,10 +39,10 @@ def _fold_errors(X, y, weights, train, test, alphas, l1_ratio, fit_intercept, se
     for k, result in enumerate(results):
         support = result.active_set.astype(np.int32)
         coef = result.x[support]
-        if sp.issparse(X):
-            combine_sparse(X.data, X.indices, X.indptr, support, coef, fitted)
+        if isinstance(design, SparseDesign):
+            combine_sparse(*design.parts, support, coef, fitted)
         else:
-            combine_columns(X, support, coef, fitted)
+            combine_columns(design.matrix, support, coef, fitted)
         intercept = np.average(y, weights=mask) - coef @ design.means[support]
         left = y[test] - fitted[test] - (intercept if fit_intercept else 0.0)
         errors[k] = np.average(left**2, weights=share)
