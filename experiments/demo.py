@@ -5,18 +5,11 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from experiments import demo_planning, demo_sparse
-
-
-def compile_ahead() -> None:
-    """Compile both halves at once, so that no measurement pays for it; later runs load the code."""
-    other = multiprocessing.get_context("spawn").Process(target=demo_sparse.warm_up)
-    other.start()
-    demo_planning.warm_up()
-    other.join()
-    demo_sparse.warm_up()  # loads what the other process compiled
+from problems.worlds.maps import read_ros
 
 
 def main(arguments: list[str]) -> None:
@@ -25,13 +18,25 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--output", type=Path, default=Path("output/demo"))
     parser.add_argument("--map", type=Path, default=None, help="a ROS map_server yaml file")
     options = parser.parse_args(arguments)
+    if options.map is not None:
+        try:
+            read_ros(options.map)
+        except (OSError, ValueError) as error:  # said before any work
+            parser.error(str(error))
     options.output.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
-    compile_ahead()
-    print("== A sparse model, certified ==")
-    pictures = demo_sparse.run(options.output)
-    print("\n== A robot among moving obstacles ==")
-    pictures += demo_planning.run(options.output, options.map)
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as helper:
+        # both halves are compiled at once, so that no measurement pays for it
+        compiling = helper.submit(demo_sparse.warm_up)
+        demo_planning.warm_up()
+        compiling.result()
+        print("== A sparse model, certified ==")
+        rows, names = demo_sparse.measure()
+        pictures = [options.output / "sparse_model.png"]
+        drawing = helper.submit(demo_sparse.draw, rows, names, pictures[0])
+        print("\n== A robot among moving obstacles ==")
+        pictures += demo_planning.run(options.output, options.map)
+        drawing.result()
     print(f"\nDone in {time.perf_counter() - began:.0f} s. Look at:")
     for picture in pictures:
         print(f"  {picture}")
