@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from importlib import metadata
 from pathlib import Path
 
 IMPORTS = ("numpy", "sklearn.linear_model", "numba", "graphs", "problems", "bcd", "planning")
@@ -20,7 +21,13 @@ FIRST_CALLS = {
         "X = rng.standard_normal((50, 20)); y = X[:, 0] + rng.standard_normal(50)",
         "Lasso(alpha=0.1).fit(X, y)",
     ),
-    "FMTx first plan, 500 samples": (
+    "minimize, greedy blocks of 5": (
+        "import numpy as np; from bcd import minimize; from problems import LeastSquares; "
+        "rng = np.random.default_rng(0); A = rng.standard_normal((50, 20)); y = A.sum(axis=1)",
+        "minimize(LeastSquares(A, y), partition='variable', selection='gsl', update='matrix', "
+        "block_size=5, tol=1e-6)",
+    ),
+    "FMTx first plan and update, 500 samples": (
         "from problems.worlds import DiscWorld; from planning import FMTx; "
         "world = DiscWorld(bounds=((0, 10), (0, 10))); world.add((5.0, 5.0), 1.0)",
         "p = FMTx(world, n_samples=500, seed=0); p.set_goal((9, 9)); p.plan((1, 1)); "
@@ -68,9 +75,17 @@ def main(arguments: list[str]) -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     csv = "\n".join(["what,cache,seconds", *(f'"{a}",{b},{s:.4f}' for a, b, s in rows)])
     (options.output / "startup.csv").write_text(csv + "\n")
-    machine = f"Python {platform.python_version()}, {os.cpu_count()} cores"
+    libraries = [f"{name} {metadata.version(name)}" for name in ("numpy", "numba", "scikit-learn")]
+    machine = f"Python {platform.python_version()}, {', '.join(libraries)}, {os.cpu_count()} cores"
     machine += f"; medians of {options.repeats} processes (cold: one)"
-    table = ["| what | cache | seconds |", "| --- | --- | --- |"]
+    table = ["# Starting", "", f"{machine}.", ""]
+    table += [
+        "Written by `python -m experiments startup`. Cold: nothing was compiled before, as after "
+        "installation; warm: compiled code is loaded from numba's cache. First calls are timed "
+        "after the imports.",
+        "",
+    ]
+    table += ["| what | cache | seconds |", "| --- | --- | --- |"]
     table += [f"| {what} | {cache} | {value:.3f} |" for what, cache, value in rows]
-    (options.output / "startup.md").write_text("\n".join([*table, "", machine, ""]))
-    print("\n".join([*table, machine]))
+    (options.output / "startup.md").write_text("\n".join([*table, ""]))
+    print("\n".join(table))
