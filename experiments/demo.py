@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from experiments import demo_planning, demo_sparse
-from problems.worlds.maps import read_ros
+from problems.worlds import OccupancyGrid
 
 
 def main(arguments: list[str]) -> None:
@@ -19,10 +19,13 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--map", type=Path, default=None, help="a ROS map_server yaml file")
     options = parser.parse_args(arguments)
     if options.map is not None:
-        try:
-            read_ros(options.map)
-        except (OSError, ValueError) as error:  # said before any work
+        try:  # said before any work
+            grid = OccupancyGrid.from_ros(options.map, robot_radius=demo_planning.ROBOT_RADIUS)
+        except (OSError, ValueError) as error:
             parser.error(str(error))
+        if grid.arrays().blocked.all():
+            robot = f"a robot of {demo_planning.ROBOT_RADIUS} m radius"
+            parser.error(f"{options.map}: must have a cell that is free for {robot}, got none.")
     options.output.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as helper:

@@ -212,7 +212,9 @@ def report(record: Drive) -> None:
             f"{name:>22} {np.median(times):12.2f} {np.percentile(times, 95):10.2f} "
             f"{times.max():10.2f}"
         )
-    print(f"repairing takes 1/{np.median(scratch) / np.median(fmtx):.1f} of starting over (median)")
+    if len(record.ticks[0].people):  # else nothing changed
+        share = np.median(scratch) / np.median(fmtx)
+        print(f"repairing takes 1/{share:.1f} of starting over (median)")
 
 
 def run(

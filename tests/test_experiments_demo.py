@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments import demo_planning, demo_sparse
+from experiments import demo, demo_planning, demo_sparse
 from experiments.__main__ import EXPERIMENTS, main
 from planning import Roadmap
 from problems.worlds import OccupancyGrid
 from problems.worlds.floorplan import warehouse
-from problems.worlds.maps import write_ros
+from problems.worlds.maps import RosMap, write_ros
 
 pytest.importorskip("matplotlib")
 
@@ -61,6 +61,20 @@ def test_drive_arrives_on_free_paths_past_a_door_that_shuts():
             cells[near.reshape(cells.shape)] = 100
         now = OccupancyGrid.from_array(cells, grid.resolution, robot_radius=0.25)
         assert now.is_motion_free(tick.path.waypoints[:-1], tick.path.waypoints[1:]).all()
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [(None, "map.yaml"), (100, "map.yaml: must have a cell that is free for a robot of 0.25 m")],
+)
+def test_maps_that_cannot_be_driven_on_are_refused_before_any_work(
+    tmp_path, capsys, cells, message
+):
+    if cells is not None:
+        write_ros(tmp_path / "map.yaml", RosMap(np.full((9, 9), cells, np.int8), 0.1, (0.0, 0.0)))
+    with pytest.raises(SystemExit, match="2"):
+        demo.main(["--map", str(tmp_path / "map.yaml"), "--output", str(tmp_path / "out")])
+    assert message in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
 def test_experiments_are_listed_and_unknown_ones_refused(monkeypatch, capsys):
