@@ -72,6 +72,8 @@ def _compile(function: F, options: dict) -> F:
 
 def _few_signatures(dispatcher):
     """Let kernels hand on any integer as an int64, a constant too: each would compile a copy."""
+    if numba.config.DISABLE_JIT:  # plain Python, for debuggers and coverage
+        return dispatcher
     typed = dispatcher.get_call_template
 
     def widened(kinds, named):

@@ -38,6 +38,18 @@ def test_kernel_compiles_without_a_cache_where_no_folder_is_writable():
     assert done.returncode == 0, done.stderr
 
 
+def test_kernels_run_as_plain_python_where_the_compiler_is_off():
+    code = "from graphs.heap import *; h = make_heap(3); heap_push(h, 2, 0.5); print(heap_pop(h))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
+        check=False,
+    )
+    assert done.stdout.strip() == "2", done.stderr
+
+
 def test_kernel_divides_as_numpy_does():
     @kernel
     def divide(a, b):
