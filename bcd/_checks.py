@@ -11,7 +11,10 @@ from bcd.partition import PARTITIONS
 from bcd.result import Result
 from bcd.selection import BLIND, FORESTS, SELECTIONS
 from bcd.update import NEEDS_BOUND, PROXIMAL, SMOOTH_ONLY, UPDATES
+from problems.linear import check_real
 from problems.losses import SQUARES
+
+TINY = 1e-280  # squared data below it have lost digits
 
 
 def listed(names) -> str:
@@ -136,6 +139,49 @@ def _check_graph(problem, partition, selection: str, update: str, variable: bool
         )
 
 
+def check_books(problem, selection: str, gram, heap) -> None:
+    """Raise when the books that are asked for do not go with the problem or the selection."""
+    for name, value in (("gram", gram), ("heap", heap)):
+        if value is not None and not isinstance(value, bool | np.bool_):
+            raise TypeError(f"{name} must be True, False or None, got {value!r}.")
+    if gram and getattr(problem, "loss", None) != SQUARES:
+        raise ValueError(
+            f"gram=True needs least squares, whose Hessian is A'A, got {type(problem).__name__}; "
+            "leave gram out."
+        )
+    if heap and (selection in (*BLIND, *FORESTS, "mi") or gram or not problem.is_walked_sparse):
+        raise ValueError(
+            "heap=True needs a sparse problem and a greedy selection, got "
+            f"selection={selection!r} on {type(problem).__name__}; leave heap out."
+        )
+
+
+def check_curvatures(problem, lipschitz) -> None:
+    """Raise ValueError when squares of the data overflow, or vanish though the data do not."""
+    if not np.isfinite(lipschitz).all():
+        i = int(np.flatnonzero(~np.isfinite(lipschitz))[0])
+        raise ValueError(
+            f"the curvature of coordinate {i} must be finite, got {lipschitz[i]}: its data are too "
+            "large to be squared; scale the data."
+        )
+    if lipschitz.max() < TINY and np.any(problem.gradient(np.zeros(problem.n_coordinates))):
+        raise ValueError(
+            f"the curvature must be above {TINY:g} at some coordinate, got {lipschitz.max():.3g}: "
+            "the data are too small to be squared; scale the data."
+        )
+
+
+def make_generator(random_state) -> np.random.Generator:
+    """Return the generator that a seed stands for."""
+    try:
+        return np.random.default_rng(random_state)
+    except (TypeError, ValueError):
+        raise ValueError(
+            "random_state must be None, an integer of at least 0 or a numpy Generator, got "
+            f"{random_state!r}."
+        ) from None
+
+
 def check_diagonal(diagonal) -> None:
     """Raise ValueError when the diagonal of gsd and gsl is not known."""
     if diagonal is not None:
@@ -157,9 +203,8 @@ def check_start(problem, x0, name: str = "x0") -> NDArray[np.float64]:
     lower, upper = problem.penalty.bounds(n)
     if x0 is None:
         return np.clip(np.zeros(n), lower, upper)
-    given = np.asarray(x0.x if isinstance(x0, Result) else x0)
-    if given.dtype.kind not in "fiub":
-        raise TypeError(f"x0 must be real numbers, got dtype {given.dtype}.")
+    given = x0.x if isinstance(x0, Result) else x0
+    check_real(name, given)
     x = np.array(given, dtype=np.float64)
     if x.shape != (n,):
         raise ValueError(f"{name} must have shape ({n},), got {x.shape}.")
@@ -179,7 +224,8 @@ def check_limits(tol, max_iter, time_limit, callback, callback_every) -> None:
     """Raise when a stopping rule is malformed."""
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be callable, got {type(callback).__name__}.")
-    if not (isinstance(tol, int | float | np.number) and np.isfinite(tol) and tol >= 0.0):
+    number = isinstance(tol, int | float | np.number) and not isinstance(tol, bool)
+    if not (number and np.isfinite(tol) and tol >= 0.0):
         raise ValueError(f"tol must be a finite number, at least 0, got {tol}.")
     for name, value in (("max_iter", max_iter), ("callback_every", callback_every)):
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from bcd import _setup, _state
 from bcd._engine_kernels import run_chunk
 from bcd._motion_kernels import refresh
-from bcd.result import History, Result, Status
+from bcd.result import History, Result, Status, ask
 from bcd.working_set import Progress
 from problems._linear_kernels import full_gradient
 
@@ -88,6 +87,7 @@ class Run:
     def drive(self, tol, max_iter, time_limit, callback, callback_every, verbose) -> None:
         """Run chunks until something says stop."""
         limit, chunk = self.threshold(tol), 16
+        longest = _setup.iterations_between_looks(self.arrays, self.rules)
         bar = _progress_bar(max_iter) if verbose else None
         while True:
             if bar is not None:
@@ -111,7 +111,9 @@ class Run:
             begun = self.elapsed
             outcome = self.advance(min(n_iter, max_iter - self.n_iter))
             spent = max(self.elapsed - begun, 1e-6)
-            chunk = int(np.clip(chunk * min(CHUNK_S, remaining) / spent, 1, 4 * chunk))
+            chunk = min(4 * chunk, longest)  # not by the clock, so that runs can be repeated
+            if remaining < np.inf:
+                chunk = int(np.clip(n_iter * min(CHUNK_S, remaining) / spent, 1, chunk))
             if callback is not None and self.call(callback):
                 self.status = Status.STOPPED
                 return
@@ -178,15 +180,9 @@ class Run:
     def call(self, callback) -> bool:
         """Ask the callback; should it raise, the result so far travels with its exception."""
         progress = Progress(self.n_iter, self.objective, self.gap, self.state.x)
-        try:
-            return bool(callback(progress))
-        except BaseException as error:
-            self.status = Status.STOPPED
-            with contextlib.suppress(AttributeError):
-                error.result = self.result()  # type: ignore[attr-defined]
-            raise
+        return ask(callback, progress, lambda: self.result(Status.STOPPED))
 
-    def result(self) -> Result:
+    def result(self, status: Status | None = None) -> Result:
         """Hand over what was reached."""
         x = self.state.x
         objective, times, sizes, active = (
@@ -200,7 +196,7 @@ class Run:
             fun=self.objective,
             gap=float(self.gap),
             n_iter=self.n_iter,
-            status=self.status,
+            status=status or self.status,
             history=History(objective=objective, time_s=times, block_size=sizes, n_active=active),
             active_set=np.flatnonzero(free),
             identified_at=int(self.state.counters[_state.LAST_CHANGE]),

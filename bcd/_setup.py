@@ -24,6 +24,7 @@ from problems.losses import SQUARES
 
 IDLE = 16  # iterations, at least, that lower nothing before a run of exact steps has stalled
 FEW_PASSES = 25
+LOOK_AFTER = 5e7  # about 50 ms
 FLOOR = 1e-12  # L_i of an empty column, relative to the largest
 
 
@@ -39,7 +40,7 @@ def make_blocks(problem, partition, block_size: int, lipschitz, rng) -> Blocks:
     if not isinstance(partition, str):
         return user_partition(partition, n)
     if partition == "groups":
-        return user_partition(problem.penalty.groups, n)
+        return user_partition(problem.penalty.groups, n, "groups")
     if partition == "order":
         return order_partition(n, block_size)
     if partition == "sorted":
@@ -169,6 +170,18 @@ def patience(
     if not (exact and quadratic and selection > _state.LIPSCHITZ):
         return 0
     return max(IDLE, -(-problem.n_coordinates // size) if blocks is None else len(blocks))
+
+
+def iterations_between_looks(arrays: ProblemArrays, rules: Rules) -> int:
+    """Return after how many iterations Python looks up: about every LOOK_AFTER multiply-adds."""
+    size = rules.block_size if rules.variable else int(np.diff(rules.block_ptr).max())
+    entries = arrays.columns.size + len(arrays.col_value)
+    work = size**3 / 3 if rules.update != _state.MESSAGE_PASSING else 0.0
+    work += len(arrays.lower) if not rules.heap else size
+    work += entries if rules.full and not rules.heap else size * entries / len(arrays.lower)
+    if arrays.kind == DENSE and rules.update not in (_state.GRADIENT, _state.PROX_GRADIENT):
+        work += size**2 * len(arrays.target) / 2
+    return int(np.clip(LOOK_AFTER / work, 1, 100_000))
 
 
 def touches_little(arrays: ProblemArrays, block_size: int) -> bool:

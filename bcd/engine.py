@@ -102,7 +102,8 @@ def minimize(
     ------
     ValueError
         If a rule is unknown, the three do not go together, a partition misses or repeats a
-        coordinate, ``block_size`` is out of range, or ``x0`` is malformed or out of bounds.
+        coordinate, ``block_size`` is out of range, ``x0`` is malformed or out of bounds, or the
+        data are too large or too small to be squared.
     TypeError
         If an argument is of the wrong kind.
 
@@ -115,8 +116,10 @@ def minimize(
     -----
     An iteration costs what changes: O(n |b|) for blind rules on a dense A, one pass over A for
     greedy ones (O(p |b|) with ``gram``), and only the touched gradients on sparse problems. Memory:
-    A (not copied when Fortran-ordered or CSC; CSC keeps a row-wise copy), a few vectors, and for
-    matrix updates of fixed blocks one factor a block, ``n_coordinates * block_size`` numbers.
+    A (not copied when Fortran-ordered or CSC; a sparse A, or a dense one of which less than an
+    eighth is not zero, keeps a row-wise copy and, for greedy rules whose steps touch most rows, one
+    with eight columns side by side), a few vectors, and for matrix updates of fixed blocks one
+    factor a block, ``n_coordinates * block_size`` numbers.
 
     References
     ----------
@@ -133,10 +136,12 @@ def minimize(
     (array([1., 3.]), True)
     """
     started = time.perf_counter()
-    if not hasattr(problem, "n_coordinates") or not hasattr(problem, "arrays"):
+    if isinstance(problem, type) or not hasattr(problem, "arrays"):
         raise TypeError(
             f"problem must be one of the package problems, got {type(problem).__name__}."
         )
+    if isinstance(partition, np.ndarray):
+        partition = list(partition)
     if update is None:
         smooth, grouped = problem.penalty.is_smooth, problem.penalty.is_grouped
         bounded = np.isfinite(getattr(problem, "curvature_bound", 1.0))
@@ -145,6 +150,7 @@ def minimize(
             update = "matrix" if bounded else "newton"
     _checks.check_rules(problem, partition, selection, update)
     _checks.check_diagonal(diagonal)
+    _checks.check_books(problem, selection, gram, heap)
     _checks.check_limits(tol, max_iter, time_limit, callback, callback_every)
     x = _checks.check_start(problem, x0)
     if block_size == "auto":
@@ -153,9 +159,11 @@ def minimize(
         )
     n = problem.n_coordinates
     size = min(50, n) if block_size is None else _checks.check_block_size(block_size, n)
-    rng = np.random.default_rng(random_state)
+    rng = _checks.make_generator(random_state)
     bounded = np.isfinite(getattr(problem, "curvature_bound", 1.0))
     lipschitz = problem.coordinate_lipschitz() if bounded else None
+    if lipschitz is not None:
+        _checks.check_curvatures(problem, lipschitz)
     variable = isinstance(partition, str) and partition == "variable"
     blocks = None if variable else _setup.make_blocks(problem, partition, size, lipschitz, rng)
     if gram is None:

@@ -72,8 +72,8 @@ def random_partition(n: int, block_size: int, rng: np.random.Generator) -> Block
     return _cut(rng.permutation(n), block_size)
 
 
-def user_partition(blocks: Sequence[ArrayLike], n: int) -> Blocks:
-    """Check a user's blocks: every coordinate in exactly one.
+def user_partition(blocks: Sequence[ArrayLike], n: int, name: str = "partition") -> Blocks:
+    """Check a user's blocks: every coordinate in exactly one; ``name`` is the argument's.
 
     Raises
     ------
@@ -84,31 +84,32 @@ def user_partition(blocks: Sequence[ArrayLike], n: int) -> Blocks:
     """
     result: Blocks = []
     for b, block in enumerate(blocks):
-        indices = np.asarray(block)
+        try:
+            indices = np.asarray(block)
+        except ValueError:
+            raise TypeError(f"{name} must hold arrays of integers, got {block!r}.") from None
         if indices.ndim != 1 or len(indices) == 0:
             raise ValueError(
-                f"partition must hold non-empty one-dimensional blocks, got shape "
+                f"{name} must hold non-empty one-dimensional blocks, got shape "
                 f"{indices.shape} at block {b}."
             )
         if indices.dtype.kind not in "iu":
-            raise TypeError(
-                f"partition must hold integers, got dtype {indices.dtype} at block {b}."
-            )
+            raise TypeError(f"{name} must hold integers, got dtype {indices.dtype} at block {b}.")
         outside = (indices < 0) | (indices >= n)
         if outside.any():
             raise ValueError(
-                f"partition must hold coordinates in 0..{n - 1}, got {indices[outside][0]}."
+                f"{name} must hold coordinates in 0..{n - 1}, got {indices[outside][0]}."
             )
         result.append(np.ascontiguousarray(indices, dtype=np.int32))
     counts = np.bincount(np.concatenate(result), minlength=n) if result else np.zeros(n, int)
     if np.any(counts > 1):
         raise ValueError(
-            "partition must hold every coordinate once, "
+            f"{name} must hold every coordinate once, "
             f"got coordinate {np.flatnonzero(counts > 1)[0]} more than once."
         )
     if np.any(counts == 0):
         raise ValueError(
-            "partition must hold every coordinate once, "
+            f"{name} must hold every coordinate once, "
             f"got none for coordinate {np.flatnonzero(counts == 0)[0]}."
         )
     return result

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -108,3 +110,13 @@ class Result:
     def nit(self) -> int:
         """Scipy's name of ``n_iter``."""
         return self.n_iter
+
+
+def ask(callback: Callable, progress, result: Callable[[], Result]) -> bool:
+    """Ask a callback whether to stop; should it raise, ``error.result`` is the result so far."""
+    try:
+        return bool(callback(progress))
+    except BaseException as error:
+        with contextlib.suppress(AttributeError):
+            error.result = result()  # type: ignore[attr-defined]
+        raise

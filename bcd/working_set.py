@@ -21,7 +21,7 @@ from bcd._certificate_kernels import UNPENALISED, violating_zeros
 from bcd.active_set import GramProblem
 from bcd.design import Design, nonzero_columns, project_out
 from bcd.duality import Certificate, certify
-from bcd.result import History, Result, Status
+from bcd.result import History, Result, Status, ask
 from bcd.screening import screen
 from bcd.separable import separable
 
@@ -149,6 +149,22 @@ def solve_working_sets(
     c = design.correlate(r, candidates)
     start = c if len(support) == 0 and len(candidates) == len(x) else None
     best_gap, n_iter, eased, exact = np.inf, 0, np.inf, False
+
+    def result(status: Status) -> Result:
+        """Hand over what was reached."""
+        return Result(
+            x=x,
+            fun=certificate.objective,
+            gap=certificate.gap,
+            n_iter=n_iter,
+            status=status,
+            history=books.history(),
+            active_set=np.flatnonzero(x),
+            identified_at=books.identified_at,
+            gap_kind="duality",
+            extra={"gap": np.asarray(books.rows["gap"])},
+        )
+
     while True:
         certificate = _certify(design, b, r, c, x, candidates, penalty)
         if len(candidates) < len(everything) and certificate.gap <= tol:
@@ -161,7 +177,8 @@ def solve_working_sets(
         if callback is not None and n_iter:
             elapsed = time.perf_counter() - books.started
             progress = Progress(n_iter, certificate.objective, certificate.gap, x, elapsed)
-            if callback(progress) and status is None:
+            asked_to_stop = ask(callback, progress, lambda: result(Status.STOPPED))
+            if asked_to_stop and status is None:
                 status = Status.STOPPED
         if status is not None:
             break
@@ -198,18 +215,7 @@ def solve_working_sets(
         r = _residual(design, b, support, x)
         c = design.correlate(r, candidates)
     memory.x, memory.problem, memory.block = x, problem, block
-    return Result(
-        x=x,
-        fun=certificate.objective,
-        gap=certificate.gap,
-        n_iter=n_iter,
-        status=status,
-        history=books.history(),
-        active_set=np.flatnonzero(x),
-        identified_at=books.identified_at,
-        gap_kind="duality",
-        extra={"gap": np.asarray(books.rows["gap"])},
-    )
+    return result(status)
 
 
 def _residual(design, b, support, x):

@@ -12,6 +12,7 @@ EXPERIMENTS = {
     "replanning": "planners that repair against planners that start over, on discs and maps",
     "identification": "when the active set is found, beside the theory",
     "rule_costs": "time of an iteration: numpy, the engine, scan and heap",
+    "spread": "what the values of two claims depend on: other draws of the data",
     "sklearn_tests": "scikit-learn's own tests with our classes in place",
     "startup": "import times and first calls, with a cold and a warm cache",
     "fmtx_vs_rrtx": "FMTx against RRTx over samples, obstacles and radius, with box plots",

@@ -34,6 +34,16 @@ from problems.penalties import Penalty
 FEW_ENTRIES = 1 / 8  # a dense A with fewer entries that are not zero is walked compressed
 
 
+def check_real(name: str, numbers) -> None:
+    """Raise TypeError unless an array, sparse or not, or what makes one holds real numbers."""
+    try:
+        dtype = numbers.dtype if hasattr(numbers, "dtype") else np.asarray(numbers).dtype
+    except ValueError:  # ragged
+        raise TypeError(f"{name} must be real numbers, got lists of differing lengths.") from None
+    if dtype.kind not in "fiub":
+        raise TypeError(f"{name} must be real numbers, got dtype {dtype}.")
+
+
 def checked_design(A):
     """Return A as a float matrix the kernels can read: (p, n) C order when dense, CSC when sparse.
 
@@ -45,13 +55,12 @@ def checked_design(A):
         If A is not two-dimensional, is empty or holds NaN or inf.
     """
     sparse = scipy.sparse.issparse(A)
+    check_real("A", A)
     matrix = A if sparse else np.asarray(A)
     if matrix.ndim != 2:
         raise ValueError(f"A must be two-dimensional, got shape {matrix.shape}.")
     if 0 in matrix.shape:
         raise ValueError(f"A must have at least one row and one column, got shape {matrix.shape}.")
-    if matrix.dtype.kind not in "fiub":
-        raise TypeError(f"A must be real numbers, got dtype {matrix.dtype}.")
     dtype = np.float32 if matrix.dtype == np.float32 else np.float64
     if sparse:
         matrix = scipy.sparse.csc_array(matrix, dtype=dtype)
@@ -93,6 +102,7 @@ class LinearModel:
         self.is_sparse = scipy.sparse.issparse(self._design)
         self.n_samples = self._design.shape[0 if self.is_sparse else 1]
         self.n_features = self._design.shape[1 if self.is_sparse else 0]
+        check_real("y", y)
         target = np.asarray(y)
         if target.ndim != 1:
             raise ValueError(f"y must be one-dimensional, got shape {target.shape}.")
@@ -100,8 +110,6 @@ class LinearModel:
             raise ValueError(
                 f"A and y must have the same length, got {self.n_samples} and {len(target)}."
             )
-        if target.dtype.kind not in "fiub":
-            raise TypeError(f"y must be real numbers, got dtype {target.dtype}.")
         target = np.ascontiguousarray(target, dtype=np.float64)
         if not np.isfinite(target).all():
             raise ValueError("y must be finite, got NaN or inf.")
@@ -120,6 +128,11 @@ class LinearModel:
     def n_coordinates(self) -> int:
         """Number of unknowns, ``n_features`` times the scores of a sample."""
         return self.n_features * self.n_scores
+
+    @property
+    def is_walked_sparse(self) -> bool:
+        """Whether kernels see a compressed design."""
+        return scipy.sparse.issparse(self._columns)
 
     @property
     def A(self):
@@ -166,7 +179,7 @@ class LinearModel:
         dtype = self._design.dtype
         values, pointers = np.empty(0, dtype), np.zeros(1, np.int64)
         lower, upper = self.penalty.bounds(self.n_coordinates)
-        compressed = scipy.sparse.issparse(self._columns)
+        compressed = self.is_walked_sparse
         arrays = ProblemArrays(
             kind=SPARSE if compressed else DENSE,
             loss=self.kernel_loss(),
@@ -268,7 +281,7 @@ class LinearModel:
     def hessian_work(self, blocks: Sequence[NDArray]) -> HessianWork:
         """Scratch that is large enough for the Hessian of any of the blocks."""
         n_entries = 0
-        if scipy.sparse.issparse(self._columns):
+        if self.is_walked_sparse:
             length = np.repeat(np.diff(self._columns.indptr), self.n_scores)
             n_entries = max(int(length[block].sum()) for block in blocks)
         return make_hessian_work(self.n_samples, self.n_coordinates, n_entries)

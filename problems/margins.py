@@ -50,8 +50,8 @@ class Huber(LinearModel):
     loss = HUBER
 
     def __init__(self, A, y, penalty: Penalty | None = None, *, delta: float = 1.0) -> None:
-        if not (np.isfinite(delta) and delta > 0.0):
-            raise ValueError(f"delta must be a finite number above 0, got {delta}.")
+        if not (isinstance(delta, int | float | np.number) and np.isfinite(delta) and delta > 0.0):
+            raise ValueError(f"delta must be a finite number above 0, got {delta!r}.")
         self.delta = float(delta)
         super().__init__(A, y, penalty)
 
@@ -93,8 +93,12 @@ class Multinomial(LinearModel):
         super().__init__(A, y, penalty)
 
     def _check_target(self) -> None:
-        largest = int(self.y.max())
-        self.n_scores = largest + 1 if self._n_classes is None else int(self._n_classes)
+        n_classes = self._n_classes
+        if n_classes is None:
+            n_classes = max(int(self.y.max()), 0) + 1
+        if isinstance(n_classes, bool) or not isinstance(n_classes, int | np.integer):
+            raise TypeError(f"n_classes must be an integer, got {n_classes!r}.")
+        self.n_scores = int(n_classes)
         valid = (self.y >= 0) & (self.y < self.n_scores) & (self.y == np.floor(self.y))
         if not valid.all():
             raise ValueError(
@@ -131,7 +135,7 @@ class CustomLoss(LinearModel):
                     f"{name} must be compiled with numba.cfunc('float64(float64, float64)'), "
                     f"got {type(function).__name__}."
                 )
-        if not curvature_bound > 0.0:
+        if not (isinstance(curvature_bound, int | float | np.number) and curvature_bound > 0.0):
             raise ValueError(f"curvature_bound must be above 0, got {curvature_bound}.")
         self._functions = (value, slope, curvature)
         self._bound = float(curvature_bound)

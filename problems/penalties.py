@@ -92,9 +92,21 @@ def prox_group(v, step, l1, weight, out):
 def _not_negative(name: str, value: float) -> float:
     if isinstance(value, bool | np.bool_):
         raise ValueError(f"{name} must be a number, got the truth value {value}.")
-    if not (np.isreal(value) and np.isfinite(value) and value >= 0.0):
-        raise ValueError(f"{name} must be a finite number, at least 0, got {value}.")
+    number = isinstance(value, int | float | np.integer | np.floating)
+    if not (number and np.isfinite(value) and value >= 0.0):
+        raise ValueError(f"{name} must be a finite number, at least 0, got {value!r}.")
     return float(value)
+
+
+def _real_array(name: str, value) -> NDArray[np.float64]:
+    """Return numbers as float64; TypeError where they are none."""
+    try:
+        array = np.asarray(value)
+    except ValueError:  # ragged
+        array = np.empty(0, dtype=object)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"{name} must be real numbers, got {value!r}.")
+    return array.astype(np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,8 +141,7 @@ class Penalty:
     def __post_init__(self) -> None:
         object.__setattr__(self, "l1", _not_negative("l1", self.l1))
         object.__setattr__(self, "l2", _not_negative("l2", self.l2))
-        lower = np.asarray(self.lower, dtype=np.float64)
-        upper = np.asarray(self.upper, dtype=np.float64)
+        lower, upper = _real_array("lower", self.lower), _real_array("upper", self.upper)
         if self.groups is not None and (self.l2 > 0.0 or self.is_bounded):
             raise ValueError(
                 "groups must come without l2 and bounds, for which no proximal operator of a group "
@@ -145,10 +156,25 @@ class Penalty:
         if np.any(lower > upper):
             where = np.flatnonzero(np.atleast_1d(lower > upper))[0]
             raise ValueError(f"lower must be at most upper, got lower > upper at entry {where}.")
-        weight = np.asarray(self.group_weight, dtype=np.float64)
+        if np.any(lower == np.inf) or np.any(upper == -np.inf):
+            raise ValueError("bounds must leave finite values, got lower = inf or upper = -inf.")
+        weight = _real_array("group_weight", self.group_weight)
         if not np.all(np.isfinite(weight)) or np.any(weight < 0.0):
             raise ValueError(
                 f"group_weight must be finite and at least 0, got {self.group_weight}."
+            )
+        if self.groups is None:
+            if np.any(weight > 0.0):
+                raise ValueError(f"group_weight must come with groups, got {self.group_weight}.")
+            return
+        if isinstance(self.groups, str) or not isinstance(self.groups, Sequence | np.ndarray):
+            raise TypeError(
+                f"groups must be a sequence of index arrays, got {type(self.groups).__name__}."
+            )
+        if weight.ndim and weight.shape != (len(self.groups),):
+            raise ValueError(
+                f"group_weight must be a number or one for each of the {len(self.groups)} groups, "
+                f"got shape {weight.shape}."
             )
 
     @property
@@ -217,7 +243,7 @@ def L1(alpha: float) -> Penalty:
 def ElasticNet(alpha: float, l1_ratio: float = 0.5) -> Penalty:
     """``alpha (l1_ratio |x|_1 + (1 - l1_ratio) / 2 |x|_2^2)``."""
     alpha = _not_negative("alpha", alpha)
-    if not 0.0 <= l1_ratio <= 1.0:
+    if not _not_negative("l1_ratio", l1_ratio) <= 1.0:
         raise ValueError(f"l1_ratio must be between 0 and 1, got {l1_ratio}.")
     return Penalty(l1=alpha * l1_ratio, l2=alpha * (1.0 - l1_ratio))
 
@@ -235,5 +261,7 @@ def Bounds(lower: float | ArrayLike, upper: float | ArrayLike) -> Penalty:
 def GroupL2(alpha: float, groups: Sequence[ArrayLike], l1: float = 0.0) -> Penalty:
     """``alpha sum_g sqrt(|g|) |x_g|_2 + l1 |x|_1``; sparse group when l1 > 0."""
     alpha = _not_negative("alpha", alpha)
+    if not isinstance(groups, Sequence | np.ndarray):
+        raise TypeError(f"groups must be a sequence of index arrays, got {type(groups).__name__}.")
     sizes = np.array([np.size(group) for group in groups], dtype=np.float64)
     return Penalty(l1=l1, groups=groups, group_weight=alpha * np.sqrt(sizes))

@@ -20,6 +20,7 @@ from graphs.coloring import greedy_coloring
 from graphs.forest import first_fit_forests
 from problems._lane_kernels import LANES
 from problems._linear_kernels import QUADRATIC, SPARSE_QUADRATIC, ProblemArrays
+from problems.linear import check_real
 from problems.losses import NO_LOSS, Loss
 from problems.penalties import Penalty
 
@@ -41,6 +42,8 @@ class Quadratic:
 
     Raises
     ------
+    TypeError
+        If Q, q or the constant are not real numbers.
     ValueError
         If Q is not square, not finite, not symmetric or not positive definite as far as a look at
         its diagonal, its eigenvalues (dense) or its row sums, components and pivots (sparse, the
@@ -65,6 +68,8 @@ class Quadratic:
         vertices: NDArray[np.int64] | None = None,
     ) -> None:
         self.is_sparse = scipy.sparse.issparse(Q)
+        for name, numbers in (("Q", Q), ("q", q), ("constant", constant)):
+            check_real(name, numbers)
         if self.is_sparse:
             matrix = scipy.sparse.csr_array(Q, dtype=np.float64, copy=True)
             matrix.sum_duplicates()
@@ -82,6 +87,8 @@ class Quadratic:
             raise ValueError(f"q must have shape ({self.n_coordinates},), got {self.q.shape}.")
         if not np.isfinite(self.q).all():
             raise ValueError("q must be finite, got NaN or inf.")
+        if not np.isfinite(constant):
+            raise ValueError(f"constant must be a finite number, got {constant}.")
         if penalty is not None and not isinstance(penalty, Penalty):
             raise TypeError(
                 f"penalty must be None or a problems.Penalty, got {type(penalty).__name__}."
@@ -149,6 +156,11 @@ class Quadratic:
                 f"Q must be positive definite, got a pivot of {pivots[least]:.3g} times the "
                 f"diagonal at vertex {order[least]} when eliminated."
             )
+
+    @property
+    def is_walked_sparse(self) -> bool:
+        """Whether kernels see a compressed Q."""
+        return bool(self.is_sparse)
 
     @cached_property
     def graph(self) -> CSRGraph:

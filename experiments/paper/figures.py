@@ -12,16 +12,17 @@ import shutil
 import time
 from pathlib import Path
 
-from experiments.paper.claims import CLAIMS, Claim
+from experiments.paper.claims import CLAIMS, Claim, Panels
 from experiments.paper.drawing import draw
 from experiments.paper.optima import check_zero_optimum
-from experiments.paper.runs import Curve, load, run_all
+from experiments.paper.runs import load, run_all
 from experiments.paper.settings import FIGURES, Figure
+from experiments.paper.summary import add_seconds, summary
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 
 
-def read_panels(figure: Figure, output: Path) -> dict[tuple[str, int], dict[str, Curve]]:
+def read_panels(figure: Figure, output: Path) -> Panels:
     """All curves of a figure."""
     return {
         (data, size): {
@@ -53,8 +54,8 @@ def claims_table(name: str, claims: list[Claim]) -> str:
     return "\n".join([*rows, ""])
 
 
-def make_figure(name: str, output: Path, jobs: int) -> str:
-    """Make a figure's missing runs, draw it twice, check its claims; returns the table."""
+def make_figure(name: str, output: Path, jobs: int) -> tuple[str, Panels]:
+    """Make a figure's missing runs, draw it twice, check its claims; the table and the curves."""
     figure, began = FIGURES[name], time.perf_counter()
     settings = [
         setting
@@ -63,7 +64,9 @@ def make_figure(name: str, output: Path, jobs: int) -> str:
     ]
     for data in set(figure.data) & {"A", "B", "C"}:
         check_zero_optimum(data)
+    starts = time.perf_counter()
     run_all(settings, output, jobs)
+    add_seconds(name, time.perf_counter() - starts, output)
     panels = read_panels(figure, output)
     write_csv(panels, output / f"{name}.csv")
     draw(figure, panels, output / name)
@@ -72,15 +75,17 @@ def make_figure(name: str, output: Path, jobs: int) -> str:
     (output / f"{name}_claims.md").write_text(table)
     print(table)
     print(f"{output / name}.png, _time.png, .pdf, .csv in {time.perf_counter() - began:.0f} s\n")
-    return table
+    return table, panels
 
 
-def publish(names: list[str], tables: str, output: Path) -> None:
-    """Copy what ``experiments/README.md`` shows into the repository."""
+def publish(names: list[str], tables: str, runs: str, output: Path) -> None:
+    """Copy what ``experiments/README.md`` shows into the repository; tables, when all are there."""
     for name in names:
         for picture in (f"{name}.png", f"{name}_time.png"):
             shutil.copy(output / picture, DOCS / "images" / "figures" / picture)
-    (DOCS / "results" / "paper_claims.md").write_text(f"# Claims of the paper\n\n{tables}")
+    if names == list(FIGURES):
+        (DOCS / "results" / "paper_claims.md").write_text(f"# Claims of the paper\n\n{tables}")
+        (DOCS / "results" / "paper_runs.md").write_text(runs)
 
 
 def main(name: str, arguments: list[str]) -> None:
@@ -93,9 +98,14 @@ def main(name: str, arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     if options.fresh:
         shutil.rmtree(options.output / "runs", ignore_errors=True)
+        (options.output / "seconds.json").unlink(missing_ok=True)
     options.output.mkdir(parents=True, exist_ok=True)
     names = list(FIGURES) if name == "all" else [name]
-    tables = [make_figure(one, options.output, options.jobs) for one in names]
-    (options.output / f"{name}_claims.md").write_text("\n".join(tables))
+    made = {one: make_figure(one, options.output, options.jobs) for one in names}
+    tables = "\n".join(table for table, _ in made.values())
+    (options.output / f"{name}_claims.md").write_text(tables)
+    runs = summary({one: panels for one, (_, panels) in made.items()}, options.output)
+    (options.output / f"{name}_runs.md").write_text(runs)
+    print(runs)
     if options.publish:
-        publish(names, "\n".join(tables), options.output)
+        publish(names, tables, runs, options.output)
