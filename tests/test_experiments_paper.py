@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.paper import optima, runs
+from experiments.paper import optima, runs, summary
 from experiments.paper.claims import CLAIMS
 from experiments.paper.drawing import draw
 from experiments.paper.settings import FIGURES, Figure, Setting
@@ -92,3 +92,16 @@ def test_settings_have_files_of_their_own_and_figures_claims():
     }
     assert len({setting.key for setting in settings}) == len(settings)
     assert CLAIMS.keys() == FIGURES.keys()
+
+
+def test_summary_tells_seconds_and_iterations_to_the_gap(tmp_path):
+    zeros = np.zeros(4)
+    fast = runs.Curve(np.array([1.0, 1e-9, 0.0, 0.0]), zeros, zeros.astype(int), -1)
+    slow = runs.Curve(np.array([1.0, 0.5, 1e-3, 1e-8]), zeros, zeros.astype(int), -1)
+    never = runs.Curve(np.array([1.0, 0.5, 0.5, 0.5]), zeros, zeros.astype(int), -1)
+    summary_of = {"fig5": {("A", 5): {"a": slow, "b": fast, "c": never}, ("C", 5): {"c": never}}}
+    for seconds in (1.5, 2.5):  # a run cut short goes on where it stopped
+        summary.add_seconds("fig5", seconds, tmp_path)
+    text = summary.summary(summary_of, tmp_path)
+    assert "| 5 | 4 |" in text and "| all | 4 |" in text
+    assert "| 5 | A | 5 | b 1, a 3 |" in text and "| 5 | C | 5 | none |" in text
