@@ -1,4 +1,4 @@
-"""Any partition, selection and update on any problem: refused with what to take instead, or right."""
+"""Any partition, selection and update on any problem: right, or refused with what to take."""
 
 import functools
 import warnings
