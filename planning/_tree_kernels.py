@@ -350,9 +350,9 @@ def expand(roads, edges, tree, arrays, focused, bound, budget):
                     later = min(later, key)
                     continue
                 if is_stale(known, since, z, s, x):
+                    tested += 1
                     if cost[x] == np.inf and is_covered(roads, edges, arrays, z, x):
                         continue
-                    tested += 1
                     if not test_edge(roads, edges, arrays, np.int32(z), np.int64(s)):
                         continue
                 elif answer[s] == np.inf:
