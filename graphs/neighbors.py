@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
 from graphs._jit import kernel
-from graphs.csr import MAX_SLOTS, CSRGraph
+from graphs.csr import MAX_SLOTS, CSRGraph, pair_slots
 
 DEEP = 15  # dimensions above which a tree of boxes prunes nothing
 BLOCK, COLUMNS = 256, 2048  # points whose distances are held at a time
@@ -108,39 +109,72 @@ def knn_graph(points: ArrayLike, k: int, *, progress: Progress = None) -> CSRGra
         raise TypeError(f"k must be an integer, got {k!r}.")
     if not 1 <= k < len(cloud):
         raise ValueError(f"k must lie in 1..{len(cloud) - 1} for {len(cloud)} points, got {k}.")
-    nearest = _nearest(cloud, k + 1, progress or _ignore)
-    tails = np.repeat(np.arange(len(cloud)), k + 1)
-    heads = nearest.ravel()
+    return _joined(cloud, find_nearest(cloud, cloud, k + 1, progress or _ignore))
+
+
+def _joined(cloud: NDArray[np.float64], nearest: NDArray[np.int64]) -> CSRGraph:
+    """Join each point to those listed in its row of ``nearest``, itself left out."""
+    n, k = nearest.shape
     # a point that coincides with others may not find itself first, so itself is dropped by name
-    surplus = np.flatnonzero((nearest != np.arange(len(cloud))[:, None]).all(axis=1))
-    keep = tails != heads
-    keep[surplus * (k + 1) + k] = False
-    low, high = np.minimum(tails, heads)[keep], np.maximum(tails, heads)[keep]
-    code = np.unique(low * np.int64(len(cloud)) + high)
-    return _by_distance(cloud, code // len(cloud), code % len(cloud))
+    keep = nearest != np.arange(n)[:, None]
+    keep[keep.all(axis=1), k - 1] = False
+    row = np.arange(0, n * (k - 1) + 1, k - 1)
+    shape = (n, n)
+    ones = np.ones(n * (k - 1), dtype=np.int8)
+    found = sp.csr_array((ones, nearest[keep].astype(np.int32), row), shape=shape)
+    found.sort_indices()
+    both = sp.csr_array(found + found.T)
+    both.sort_indices()
+    indptr, indices = both.indptr.astype(np.int64), both.indices.astype(np.int32)
+    reverse, lengths = np.empty(len(indices), dtype=np.int32), np.empty(len(indices))
+    pair_slots(indptr, indices, reverse)
+    _measure_edges(cloud, indptr, indices, reverse, lengths)
+    return CSRGraph(indptr=indptr, indices=indices, weights=lengths, reverse=reverse)
+
+
+@kernel
+def _measure_edges(cloud, indptr, indices, reverse, lengths):
+    """Write the Euclidean length of each edge into both of its slots."""
+    for v in range(len(cloud)):
+        for s in range(indptr[v], indptr[v + 1]):
+            u = indices[s]
+            if u > v:
+                total = 0.0
+                for j in range(cloud.shape[1]):
+                    gap = cloud[v, j] - cloud[u, j]
+                    total += gap * gap
+                lengths[s] = total**0.5
+                lengths[reverse[s]] = lengths[s]
 
 
 def _ignore(n_more: int) -> None:
     """Keep progress to oneself."""
 
 
-def _nearest(cloud, k: int, progress: Callable[[int], object]):
-    """Return the k points nearest to each, itself among them."""
+def find_nearest(
+    cloud: NDArray[np.float64],
+    queries: NDArray[np.float64],
+    k: int,
+    progress: Callable[[int], object] = _ignore,
+) -> NDArray[np.int64]:
+    """Return the k points of ``cloud`` nearest to each query, nearest first: (n_queries, k)."""
+    nearest = np.empty((len(queries), k), dtype=np.int64)
     if cloud.shape[1] <= DEEP:
-        tree, found = cKDTree(cloud), []
-        for begin in range(0, len(cloud), STEP):
-            found.append(tree.query(cloud[begin : begin + STEP], k=k)[1])
-            progress(len(found[-1]))
-        return np.concatenate(found)
-    centred = cloud - cloud.mean(axis=0)
+        tree = cKDTree(cloud)
+        for begin in range(0, len(queries), STEP):
+            part = queries[begin : begin + STEP]
+            nearest[begin : begin + STEP] = tree.query(part, k=k)[1].reshape(len(part), k)
+            progress(len(part))
+        return nearest
+    middle = cloud.mean(axis=0)
+    centred, seekers = cloud - middle, queries - middle
     squares = np.einsum("ij,ij->i", centred, centred)
-    nearest = np.empty((len(cloud), k), dtype=np.int64)
-    for begin in range(0, len(cloud), BLOCK):
+    for begin in range(0, len(queries), BLOCK):
         rows = nearest[begin : begin + BLOCK]
         least = np.full(rows.shape, np.inf)
         for first in range(0, len(cloud), COLUMNS):
             columns = slice(first, first + COLUMNS)
-            product = centred[begin : begin + BLOCK] @ centred[columns].T
+            product = seekers[begin : begin + BLOCK] @ centred[columns].T
             _keep_nearest(product, squares[columns], first, least, rows)
         progress(len(rows))
     return nearest

@@ -5,7 +5,6 @@ from __future__ import annotations
 import networkx as nx
 import numpy as np
 import scipy.sparse as sp
-from scipy.spatial import cKDTree
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
@@ -14,6 +13,7 @@ from bcd.estimators._validation import check_choice, check_count, check_flag, ch
 from bcd.graph_system import SOLVERS
 from bcd.label_propagation import solve_labels
 from graphs import CSRGraph, knn_graph, radius_graph
+from graphs.neighbors import find_nearest
 
 GRAPHS = ("knn", "radius", "precomputed")
 KERNELS = ("rbf", "connectivity")
@@ -247,11 +247,11 @@ class LabelPropagation(ClassifierMixin, BaseEstimator):
             return rows / rows.sum(axis=1, keepdims=True)
         X = validate_data(self, X, dtype=np.float64, reset=False)
         k = min(self.n_neighbors, len(self._points))
-        distance, nearest = cKDTree(self._points).query(X, k=k)
-        distance, nearest = distance.reshape(len(X), k), nearest.reshape(len(X), k)
-        weights = np.ones_like(distance)
+        nearest = find_nearest(self._points, X, k)
+        weights = np.ones(nearest.shape)
         if self.kernel == "rbf":  # relative to the nearest, so that far points do not underflow
-            weights = np.exp(-self._gamma * (distance**2 - distance[:, :1] ** 2))
+            squares = np.square(X[:, None] - self._points[nearest]).sum(axis=2)
+            weights = np.exp(-self._gamma * (squares - squares.min(axis=1, keepdims=True)))
         rows = np.einsum("ij,ijc->ic", weights, self.label_distributions_[nearest])
         return rows / rows.sum(axis=1, keepdims=True)
 
