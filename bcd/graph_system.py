@@ -17,7 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from bcd import _system_kernels as kernels
+from bcd._checks import check_limits, known
 from bcd._elimination_kernels import eliminate_leaves, open_records, restore_leaves
+from bcd.estimators._validation import check_flag
 from bcd.graph_core import Core, System, SystemStatus, with_diagonal
 
 SOLVERS = ("auto", "forest", "sweep", "forest-sweep", "multigrid", "pyamg")
@@ -98,6 +100,8 @@ def solve_graph_system(
 
     Raises
     ------
+    TypeError
+        If Q is not sparse, or numbers are not real.
     ValueError
         If shapes do not match, something is not finite, the solver is unknown or does not fit.
 
@@ -118,7 +122,14 @@ def solve_graph_system(
         raise TypeError(f"Q must be a scipy sparse matrix, got {type(Q).__name__}.")
     if Q.ndim != 2 or Q.shape[0] != Q.shape[1]:
         raise ValueError(f"Q must be square, got shape {Q.shape}.")
-    rhs = np.asarray(q, dtype=np.float64)
+    check_solver(solver, tol, max_iter, verbose)
+    given = np.asarray(q)
+    for name, kind in (("Q", Q.dtype), ("q", given.dtype)):
+        if kind.kind not in "fiub":
+            raise TypeError(f"{name} must hold real numbers, got dtype {kind}.")
+    if Q.shape[0] == 0:
+        raise ValueError("Q must not be empty, got no rows.")
+    rhs = given.astype(np.float64, copy=False)
     if rhs.ndim not in (1, 2) or rhs.shape[0] != Q.shape[0]:
         raise ValueError(f"q must have {Q.shape[0]} rows, got shape {rhs.shape}.")
     matrix = sp.csr_array(Q, dtype=np.float64)
@@ -156,6 +167,13 @@ def _read(matrix, b: NDArray[np.float64]) -> System:
     )  # fmt: skip
 
 
+def check_solver(solver, tol, max_iter, verbose) -> None:
+    """Raise when the name of a solver, or when it is to stop or speak, is malformed."""
+    known("solver", solver, SOLVERS)
+    check_limits(tol, max_iter, None, None, 1)
+    check_flag("verbose", verbose)
+
+
 def warn_unless_solved(solution: SystemSolution, tol: float, *, stacklevel: int) -> None:
     """Warn that a solver stopped early, with what it reached."""
     if not solution.success and tol > 0.0:
@@ -171,8 +189,6 @@ def solve_system(
     system: System, solver: str, tol: float, max_iter: int, verbose: bool
 ) -> SystemSolution:
     """Eliminate what hangs on trees, then iterate on the core; ``system.b`` is left as it was."""
-    if solver not in SOLVERS:
-        raise ValueError(f"solver must be one of {', '.join(SOLVERS)}, got {solver!r}.")
     n, k = system.b.shape
     vertex, parent = np.empty(n, dtype=np.int32), np.empty(n, dtype=np.int32)
     factor, part = np.empty(n), np.empty((n, k))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,8 +13,14 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from bcd import _system_kernels as kernels
+from bcd.estimators._validation import check_number
 from bcd.graph_core import System
-from bcd.graph_system import SystemSolution, solve_system, warn_unless_solved
+from bcd.graph_system import (
+    SystemSolution,
+    check_solver,
+    solve_system,
+    warn_unless_solved,
+)
 from graphs import CSRGraph
 from graphs.csr import pair_slots
 
@@ -76,6 +83,8 @@ def propagate_labels(
 
     Raises
     ------
+    TypeError
+        If weights or labels are not real numbers, or an argument is of another type.
     ValueError
         If a weight is negative or not finite, a label is infinite, none is given, or one is given
         to a vertex that does not exist.
@@ -125,15 +134,17 @@ def solve_labels(
     _stacklevel: int = 2,
 ) -> Propagation:
     """Do what :func:`propagate_labels` does, and tell how; arguments and errors are the same."""
-    if anchor is not None and not (np.isfinite(anchor) and anchor > 0):
-        raise ValueError(f"anchor must be above 0, or None for trusted labels, got {anchor}.")
-    if not (np.isfinite(tol) and tol >= 0):
-        raise ValueError(f"tol must be at least 0, got {tol}.")
-    if max_iter < 1:
-        raise ValueError(f"max_iter must be at least 1, got {max_iter}.")
+    check_solver(solver, tol, max_iter, verbose)
+    if anchor is not None:
+        check_number("anchor", anchor, 0.0, above=True)
+    if prior is not None:
+        check_number("prior", prior, -np.inf)
     indptr, indices, weights = read_weights_of_edges(graph, _stacklevel + 1)
     n = len(indptr) - 1
     columns, flat = _read_labels(graph, labels, n)
+    size, pull = _scale(np.nanmax(np.abs(columns))), _scale(weights.max(initial=0.0))
+    if size != 1.0 or pull != 1.0:  # sums and quotients would overflow
+        columns, weights = columns / size, weights / pull
     given = ~np.isnan(columns[:, 0])
     reached = given.copy()
     kernels.reach(indptr, indices, weights, reached, np.empty(n, dtype=np.int32))
@@ -144,18 +155,27 @@ def solve_labels(
     system = _grounded(indptr, indices, weights, fixed, columns, rank, len(unknown))
     if anchor is not None:
         rows = rank[given]
-        system.diagonal[rows] += anchor
-        system.values[system.middle[rows]] += anchor
-        system.b[rows] += anchor * columns[given]
+        trust = anchor / pull
+        system.diagonal[rows] += trust
+        system.values[system.middle[rows]] += trust
+        system.b[rows] += trust * columns[given]
     solution = solve_system(system, solver, float(tol), int(max_iter), verbose)
     warn_unless_solved(solution, tol, stacklevel=_stacklevel)
     values = np.empty_like(columns)
     values[given] = columns[given]
     values[unknown] = solution.x
-    values[~reached] = columns[given].mean(axis=0) if prior is None else prior
+    values[~reached] = columns[given].mean(axis=0)
+    values *= size
+    if prior is not None:
+        values[~reached] = prior
     return Propagation(
         values=values[:, 0].copy() if flat else values, unreached=~reached, solution=solution
     )
+
+
+def _scale(largest: float) -> float:
+    """Return what to divide numbers by before they are added up: 1 unless they are extreme."""
+    return float(largest) if largest > 0.0 and not 1e-100 < largest < 1e100 else 1.0
 
 
 def _grounded(indptr, indices, weights, fixed, columns, rank, n_unknown: int) -> System:
@@ -183,8 +203,14 @@ def read_weights_of_edges(graph, stacklevel: int):
     elif isinstance(graph, nx.Graph):
         if len(graph) == 0:
             raise ValueError("graph must not be empty, got no vertices.")
-        matrix = sp.csr_array(nx.to_scipy_sparse_array(graph, dtype=np.float64, format="csr"))
+        try:
+            read = nx.to_scipy_sparse_array(graph, dtype=np.float64, format="csr")
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"graph must have numbers as weights: {error}.") from error
+        matrix = sp.csr_array(read)
     elif sp.issparse(graph):
+        if graph.dtype.kind not in "fiub":
+            raise TypeError(f"graph must hold real numbers, got dtype {graph.dtype}.")
         matrix = sp.csr_array(graph)
     else:
         raise TypeError(
@@ -221,6 +247,25 @@ def read_weights_of_edges(graph, stacklevel: int):
     return indptr, indices, weights
 
 
+def _number(label) -> float:
+    if not isinstance(label, numbers.Real):
+        raise TypeError(f"labels must be numbers, got {label!r}.")
+    return float(label)
+
+
+def _numbers(labels) -> NDArray[np.float64]:
+    """Return labels as float64, what is masked (or None) as NaN."""
+    if isinstance(labels, np.ma.MaskedArray):
+        labels = labels.astype(np.float64).filled(np.nan)
+    given = np.asarray(labels)
+    if given.dtype.kind not in "fiubO":
+        raise TypeError(f"labels must be real numbers, got dtype {given.dtype}.")
+    try:
+        return np.array(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"labels must be real numbers: {error}.") from error
+
+
 def _read_labels(graph, labels, n: int) -> tuple[NDArray[np.float64], bool]:
     if isinstance(labels, Mapping):
         if not isinstance(graph, nx.Graph):
@@ -230,9 +275,9 @@ def _read_labels(graph, labels, n: int) -> tuple[NDArray[np.float64], bool]:
             raise ValueError(
                 f"labels must name vertices of the graph, got {unknown[0]!r}, which is none."
             )
-        values = np.array([float(labels.get(node, np.nan)) for node in graph])
+        values = np.array([_number(labels[node]) if node in labels else np.nan for node in graph])
     else:
-        values = np.array(labels, dtype=np.float64)
+        values = _numbers(labels)
     if values.ndim not in (1, 2) or values.shape[0] != n or values.size == 0:
         raise ValueError(f"labels must have one row for each of {n} vertices, got {values.shape}.")
     columns = values.reshape(n, -1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
@@ -64,10 +66,20 @@ CELLS = {
     "random tree 1e6": lambda: tree(1_000_000),
     "lattice 1000": lambda: _lattice(1000, 1000),
     "kNN 1e6 2-D": lambda: _neighbors(1_000_000, 2),
+    "kNN 1e6 10-D": lambda: _neighbors(1_000_000, 10),
 }
 SMALL = ["two moons", "lattice 50"]
 
 
-def make_cell(name: str):
-    """Build a cell's Q and q by name."""
-    return CELLS[name]()
+def make_cell(name: str, folder: Path | None = None):
+    """Build a cell's Q and q by name, or read what an earlier run left in ``folder``."""
+    if folder is None:
+        return CELLS[name]()
+    file = folder / f"{name.replace(' ', '_')}.npz"
+    if not file.exists():
+        Q, q = CELLS[name]()
+        folder.mkdir(parents=True, exist_ok=True)
+        np.savez(file, data=Q.data, indices=Q.indices, indptr=Q.indptr, q=q)
+    kept = np.load(file)
+    rows = kept["data"], kept["indices"].astype(np.int32), kept["indptr"].astype(np.int32)
+    return sp.csr_array(rows, shape=(len(kept["q"]),) * 2), kept["q"]

@@ -197,14 +197,55 @@ def test_bad_input_is_refused_by_name():
         propagate_labels(W, [[0.0, np.nan], [1.0, 2.0], [1.0, 1.0]])
     with pytest.raises(ValueError, match="anchor must be above 0"):
         propagate_labels(W, [0.0, np.nan, 1.0], anchor=0.0)
-    with pytest.raises(ValueError, match="solver must be one of auto"):
+    with pytest.raises(ValueError, match="solver must be one of 'auto'"):
         propagate_labels(W, [0.0, np.nan, 1.0], solver="magic")
     with pytest.raises(ValueError, match="max_iter"):
         propagate_labels(W, [0.0, np.nan, 1.0], max_iter=0)
+    for argument, value in {"tol": "x", "verbose": 2, "anchor": "x", "prior": np.nan}.items():
+        with pytest.raises((TypeError, ValueError), match=f"{argument} must be"):
+            propagate_labels(W, [0.0, np.nan, 1.0], **{argument: value})
+    for labels in (["a", "b", "c"], [1j, np.nan, 1.0], [0.0, "b", None]):
+        with pytest.raises(TypeError, match="labels must be real numbers"):
+            propagate_labels(W, labels)
+    for label in (None, "x", [1.0, 0.0]):
+        with pytest.raises(TypeError, match="labels must be numbers, got"):
+            propagate_labels(path, {0: label})
+    with pytest.raises(TypeError, match="graph must hold real numbers"):
+        propagate_labels(W.astype(complex), [0.0, np.nan, 1.0])
+    with pytest.raises(ValueError, match="graph must have numbers as weights"):
+        propagate_labels(nx.Graph([(0, 1, {"weight": "heavy"})]), {0: 1.0})
+    with pytest.raises(TypeError, match="q must hold real numbers"):
+        solve_graph_system(W, ["a", "b", "c"])
+    with pytest.raises(TypeError, match="Q must hold real numbers"):
+        solve_graph_system(W * 1j, [1.0, 2.0, 3.0])
+    with pytest.raises(ValueError, match="Q must not be empty"):
+        solve_graph_system(sp.csr_array((0, 0)), [])
+    for argument, value in {"tol": -1.0, "max_iter": 2.5, "solver": "magic"}.items():
+        with pytest.raises(ValueError, match=f"{argument} must be"):
+            solve_graph_system(W, np.ones(3), **{argument: value})
     with pytest.raises(TypeError, match="Q must be a scipy sparse"):
         solve_graph_system(np.eye(2), np.ones(2))
     with pytest.raises(ValueError, match="q must have 3 rows"):
         solve_graph_system(W, np.ones(2))
+
+
+def test_extreme_weights_and_labels_neither_overflow_nor_vanish():
+    W = nx.to_scipy_sparse_array(nx.path_graph(3), dtype=float)
+    for scale in (1e-310, 1e307):
+        np.testing.assert_allclose(propagate_labels(W * scale, [0.0, np.nan, 1.0])[1], 0.5)
+        held = propagate_labels(W * scale, [0.0, np.nan, 1.0], anchor=scale)
+        np.testing.assert_allclose(held, [0.25, 0.5, 0.75])
+    far = propagate_labels(W, [1e308, np.nan, -1e308])
+    np.testing.assert_allclose(far, [1e308, 0.0, -1e308], atol=1e290)
+
+
+def test_masked_and_read_only_arrays_serve():
+    W = nx.to_scipy_sparse_array(nx.path_graph(3), dtype=np.float32)
+    labels = np.ma.array([0.0, 7.0, 1.0], mask=[False, True, False])
+    for array in (W.data, W.indices, W.indptr):
+        array.flags.writeable = False
+    np.testing.assert_allclose(propagate_labels(W, labels), [0.0, 0.5, 1.0])
+    np.testing.assert_allclose(propagate_labels(W, [0.0, None, 1.0]), [0.0, 0.5, 1.0])
 
 
 def test_running_out_of_iterations_warns_and_returns(caplog):
@@ -274,6 +315,24 @@ def test_strings_and_marked_objects_are_classes():
         warnings.simplefilter("error")
         fitted = model.fit(X, y)
     assert fitted.transduction_.tolist() == ["left", "left", "right", "right"]
+    mixed = model.fit(X, ["left", -1, "right", -1])  # numpy makes "-1" of it
+    assert mixed.transduction_.tolist() == ["left", "left", "right", "right"]
+    with pytest.raises(ValueError, match="classes that can be sorted"):
+        model.fit(X, np.array(["left", None, "right", -1], dtype=object))
+    with pytest.raises(ValueError, match="distances of finite squares"):
+        model.fit(np.array(X) * 1e200, [0, -1, 1, -1])
+
+
+def test_classes_of_named_nodes_are_read_from_a_dict():
+    graph = nx.Graph([("a", "b"), ("b", 3), (3, (4, 5))])
+    model = LabelPropagation(graph="precomputed").fit(graph, {"a": "red", (4, 5): "blue"})
+    assert dict(zip(graph, model.transduction_.tolist(), strict=True)) == {
+        "a": "red", "b": "red", 3: "blue", (4, 5): "blue"
+    }  # fmt: skip
+    with pytest.raises(ValueError, match="got 'z', which is none"):
+        model.fit(graph, {"z": 1})
+    with pytest.raises(TypeError, match="networkx graph, got a dict"):
+        model.fit(nx.to_scipy_sparse_array(graph), {"a": 1})
 
 
 MULTIGRID = """

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import networkx as nx
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
@@ -133,8 +136,9 @@ class LabelPropagation(ClassifierMixin, BaseEstimator):
         X : array-like of shape (n_samples, n_features), or a graph
             See ``graph``.
         y : array-like of shape (n_samples,)
-            Class labels; -1 marks unlabelled samples, as in scikit-learn (in an array
-            of objects where the classes are strings).
+            Class labels; -1 marks unlabelled samples, as in scikit-learn (``"-1"`` among strings,
+            which is what numpy makes of a list of both). With a networkx graph also a dict from
+            nodes to classes; nodes that it does not name are unlabelled.
 
         Returns
         -------
@@ -154,11 +158,14 @@ class LabelPropagation(ClassifierMixin, BaseEstimator):
         """
         self._check_parameters()
         X, y = self._read(X, y)
-        labelled = np.flatnonzero(y != -1) if y.dtype.kind in "iufbO" else np.arange(len(y))
+        labelled = np.flatnonzero(y != ("-1" if y.dtype.kind in "US" else -1))
         if len(labelled) == 0:
             raise ValueError("y must label at least one sample, got -1 only.")
-        check_classification_targets(y[labelled])
-        self.classes_, coded = np.unique(y[labelled], return_inverse=True)
+        try:
+            check_classification_targets(y[labelled])
+            self.classes_, coded = np.unique(y[labelled], return_inverse=True)
+        except TypeError as error:
+            raise ValueError(f"y must hold classes that can be sorted: {error}.") from error
         if self.unreached == "reject" and self.classes_.dtype.kind not in "if":
             raise ValueError("unreached='reject' gives class -1 and needs numeric classes.")
         n_classes = len(self.classes_)
@@ -190,7 +197,7 @@ class LabelPropagation(ClassifierMixin, BaseEstimator):
     def _read(self, X, y):
         if self.graph != "precomputed":
             return validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
-        y = np.asarray(y)
+        y = _named_classes(X, y) if isinstance(y, Mapping) else np.asarray(y)
         if isinstance(X, nx.Graph | CSRGraph):
             n = len(X) if isinstance(X, nx.Graph) else X.n_vertices
             self.n_features_in_ = n
@@ -209,7 +216,13 @@ class LabelPropagation(ClassifierMixin, BaseEstimator):
             near = knn_graph(X, min(self.n_neighbors, len(X) - 1))
         else:
             near = radius_graph(X, self.radius)
-        squares = near.weights**2
+        with np.errstate(over="ignore"):
+            squares = near.weights**2
+        if not np.isfinite(squares).all():
+            raise ValueError(
+                "X must have neighbours at distances of finite squares, got "
+                f"{near.weights.max():g}; scale the features."
+            )
         mean = squares.mean() if len(squares) else 1.0
         scale = 1.0 / (2.0 * mean) if mean > 0 else 1.0
         self._gamma = scale if self.gamma is None else float(self.gamma)
@@ -269,3 +282,15 @@ class LabelPropagation(ClassifierMixin, BaseEstimator):
         """
         best = np.argmax(self.predict_proba(X), axis=1)
         return self.classes_[best]
+
+
+def _named_classes(graph, named: Mapping) -> NDArray:
+    """Return the class of each node in the graph's order, -1 where ``named`` has none."""
+    if not isinstance(graph, nx.Graph):
+        raise TypeError("y must be an array unless X is a networkx graph, got a dict.")
+    unknown = [node for node in named if node not in graph]
+    if unknown:
+        raise ValueError(f"y must name nodes of the graph, got {unknown[0]!r}, which is none.")
+    classes = [named.get(node, -1) for node in graph]
+    is_text = any(isinstance(value, str) for value in classes)
+    return np.array(classes, dtype=object if is_text else None)
