@@ -200,8 +200,8 @@ def solve_system(
         bits = system.values.view(np.int64)
         open_records(system.indptr, system.middle, system.indices, bits, diagonal, b, record, real)
         count = eliminate_leaves(record, real, vertex, parent, factor, part)
-        core = np.flatnonzero(record[:, 0] >= 0).astype(np.int32)
         if 0 < count < n:
+            core = np.flatnonzero(record[:, 0] >= 0).astype(np.int32)
             diagonal, b = real[:, 2].copy(), real[:, 3:].copy()
         del record, real
     if solver == "forest" and 0 <= count < n:

@@ -12,6 +12,7 @@ from graphs.csr import CSRGraph
 
 OK = 0
 NOT_POSITIVE_DEFINITE = 1
+ORDERS = ("lipschitz", "random")
 
 
 class Elimination(NamedTuple):
@@ -273,10 +274,21 @@ def solve_forest(parent, diagonal, link, rhs, out):
     return status
 
 
-def _checked_order(graph: CSRGraph, order: ArrayLike | None) -> NDArray[np.int32]:
+def _checked_order(
+    graph: CSRGraph, order: ArrayLike | str | None, random_state=None
+) -> NDArray[np.int32]:
     n = graph.n_vertices
     if order is None:
         return np.arange(n, dtype=np.int32)
+    if isinstance(order, str):
+        if order not in ORDERS:
+            raise ValueError(
+                f"order must be a permutation or one of {', '.join(ORDERS)}, got {order!r}."
+            )
+        if order == "random":
+            return np.random.default_rng(random_state).permutation(n).astype(np.int32)
+        pull = np.bincount(graph.tails(), weights=np.abs(graph.weights), minlength=n)
+        return np.argsort(-pull, kind="stable").astype(np.int32)
     given = np.asarray(order)
     if given.shape != (n,) or not np.array_equal(np.sort(given), np.arange(n)):
         raise ValueError(
@@ -290,15 +302,20 @@ def _require_undirected(graph: CSRGraph) -> None:
         raise ValueError("graph must be undirected, got a directed one.")
 
 
-def first_fit_forests(graph: CSRGraph, order: ArrayLike | None = None) -> NDArray[np.int32]:
+def first_fit_forests(
+    graph: CSRGraph, order: ArrayLike | str | None = None, *, random_state=None
+) -> NDArray[np.int32]:
     """Partition the vertices into induced forests: each vertex joins the first that it fits.
 
     Parameters
     ----------
     graph : CSRGraph
         Undirected.
-    order : array_like of shape (n_vertices,), default=None
-        The order in which vertices choose; 0, 1, 2, ... when None.
+    order : array_like of shape (n_vertices,) or {"lipschitz", "random"}, default=None
+        The order in which vertices choose; 0, 1, 2, ... when None. "lipschitz" lets those of the
+        largest sum of absolute weights choose first, which is how a Laplacian bounds curvature.
+    random_state : int or numpy.random.Generator, default=None
+        Of the order "random".
 
     Returns
     -------
@@ -321,8 +338,9 @@ def first_fit_forests(graph: CSRGraph, order: ArrayLike | None = None) -> NDArra
     array([0, 0, 0, 1], dtype=int32)
     """
     _require_undirected(graph)
+    queue = _checked_order(graph, order, random_state)
     label = np.full(graph.n_vertices, -1, dtype=np.int32)
-    _first_fit(graph.indptr, graph.indices, _checked_order(graph, order), label)
+    _first_fit(graph.indptr, graph.indices, queue, label)
     return label
 
 

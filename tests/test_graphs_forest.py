@@ -62,6 +62,20 @@ def test_first_fit_forests_are_acyclic_disjoint_and_first_fit(graph, random):
             assert not is_forest(graph, [*earlier, v])
 
 
+@given(graphs(), st.integers(0, 5))
+def test_forests_in_lipschitz_and_random_order_are_first_fit_in_it(graph, seed):
+    pull = graph.to_scipy().sum(axis=1)
+    by_pull = first_fit_forests(graph, "lipschitz")
+    np.testing.assert_array_equal(
+        by_pull, first_fit_forests(graph, np.argsort(-pull, kind="stable"))
+    )
+    order = np.random.default_rng(seed).permutation(graph.n_vertices)
+    drawn = first_fit_forests(graph, "random", random_state=seed)
+    np.testing.assert_array_equal(drawn, first_fit_forests(graph, order))
+    with pytest.raises(ValueError, match="one of lipschitz, random, got 'size'"):
+        first_fit_forests(graph, "size")
+
+
 def test_lattice_combs_are_two_trees():
     for rows, columns in ((2, 1), (2, 2), (5, 4), (4, 7)):
         lattice = nx.convert_node_labels_to_integers(nx.grid_2d_graph(rows, columns))
