@@ -256,7 +256,7 @@ def _number(label) -> float:
 def _numbers(labels) -> NDArray[np.float64]:
     """Return labels as float64, what is masked (or None) as NaN."""
     if isinstance(labels, np.ma.MaskedArray):
-        labels = labels.astype(np.float64).filled(np.nan)
+        labels = np.ma.filled(labels.astype(np.float64), np.nan)
     given = np.asarray(labels)
     if given.dtype.kind not in "fiubO":
         raise TypeError(f"labels must be real numbers, got dtype {given.dtype}.")

@@ -116,7 +116,7 @@ def main(arguments: list[str]) -> None:
     forest = tree(size) if options.quick else make_cell("random tree 1e6", kept)
     extra = ["## Beside scikit-learn's estimators", "", *tables.digits_rows(), ""]
     extra += [*tables.moons_rows(2000 if options.quick else 100_000), "", "## Forests", ""]
-    extra += [*tables.forest_rows(*forest, size, n_edges), "", tables.first_call()]
+    extra += [*tables.forest_rows(forest, size, n_edges), "", tables.first_call()]
     command = " ".join(["OMP_NUM_THREADS=1 python -m experiments label_propagation", *arguments])
     text = tables.page(rows, extra, command, BUDGET_S, "../images/label_propagation.png")
     (options.output / "label_propagation.md").write_text(text)
@@ -139,4 +139,4 @@ def warm_up() -> None:
     for solver in ("sweep", "multigrid", "auto"):
         solve_graph_system(*make_cell("two moons"), solver=solver, tol=1e-6)
     solve_graph_system(*tree(1000))
-    tables.forest_rows(*tree(1000), 100, 300)
+    tables.forest_rows(tree(1000), 100, 300)

@@ -57,7 +57,8 @@ def digits_rows() -> list[str]:
         "scikit-learn LabelSpreading, knn": LabelSpreading("knn", n_neighbors=10),
         "scikit-learn LabelSpreading, rbf": LabelSpreading(gamma=0.01),
     }
-    return _beside("digits", *load_digits(return_X_y=True), 90, models, 5)
+    images, digits = load_digits(return_X_y=True)
+    return _beside("digits", images, digits, 90, models, 5)
 
 
 def moons_rows(n: int) -> list[str]:
@@ -108,8 +109,9 @@ def random_graph(n: int, n_edges: int) -> CSRGraph:
     return CSRGraph.from_scipy(both)
 
 
-def forest_rows(Q, q, n: int, n_edges: int) -> list[str]:
-    """Nanoseconds a vertex of an exact solve on the tree Q, and seconds of the partitions."""
+def forest_rows(system, n: int, n_edges: int) -> list[str]:
+    """Nanoseconds a vertex of an exact solve on a tree's Qx = q, and seconds of the partitions."""
+    Q, q = system
     tree = CSRGraph.from_scipy(sp.csr_array(Q - sp.diags_array(Q.diagonal())))
     walk = eliminate(tree)
     inner = walk.slot >= 0
