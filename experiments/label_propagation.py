@@ -56,7 +56,7 @@ def run(solver: str, Q, q, best: np.ndarray) -> dict[float, tuple[float, float]]
     """Return milliseconds and peak megabytes above the start for each level reached in time."""
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_serve, args=(solver, Q, q, theirs))
+    process = context.Process(target=_serve, args=(solver, Q, q, theirs), daemon=True)
     process.start()
     theirs.close()
     reached: dict[float, tuple[float, float]] = {}
@@ -76,7 +76,8 @@ def run(solver: str, Q, q, best: np.ndarray) -> dict[float, tuple[float, float]]
                 break  # tighter ones only take longer
     except EOFError:
         print(f"{solver}: left out, it is not installed or it died")
-    process.terminate()
+    ours.close()  # what still waits to be read is not waited for
+    process.kill()
     process.join()
     return reached
 
