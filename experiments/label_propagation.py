@@ -27,7 +27,7 @@ from experiments import label_propagation_tables as tables
 from experiments.label_propagation_cells import CELLS, SMALL, make_cell, tree
 from experiments.label_propagation_peers import LEVELS, OURS, SOLVERS
 
-BUDGET_S = 12.0
+BUDGET_S = 10.0
 REPEATS = 5
 HEADER = ("graph", "unknowns", "solver", "level", "ms", "peak_mb")
 DOCS = Path(__file__).parent.parent / "docs"
