@@ -76,20 +76,34 @@ def sweep_forwards(indptr, middle, indices, values, pivot, x):
 
 @kernel
 def swept_gradients(
-    indptr, middle, indices, values, diagonal, pivot, x, r, work, tol, window, drops, max_iter
+    indptr,
+    middle,
+    indices,
+    values,
+    diagonal,
+    pivot,
+    x,
+    r,
+    work,
+    total,
+    tol,
+    window,
+    drops,
+    max_iter,
 ):
     """Run conjugate gradients from ``x`` by Eisenstat's trick: a step costs one pass over A.
 
     x : (n,) float64, improved in place
     r : (n,) float64, (P + L)^-1 (b - A x) on entry, kept up to date
     work : (4, n) float64, overwritten
+    total : what the way to ``x`` took off the objective
     tol, window : when the run ends; see ``is_near``
     drops : (max_iter,) float64, overwritten: what each step took off the objective
     Returns the status and the number of steps.
     """
     n = len(x)
     p, t, w, inverse = work[0], work[1], work[2], work[3]
-    rho, beta, total = 0.0, 0.0, 0.0
+    rho, beta = 0.0, 0.0
     for i in range(n):
         inverse[i] = 1.0 / pivot[i]
         rho += pivot[i] * r[i] * r[i]

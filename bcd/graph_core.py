@@ -143,11 +143,19 @@ class Core:
             pivot[:] = self.diagonal  # symmetric Gauss-Seidel, which always is positive definite
         work, drops = np.empty((4, len(pivot))), np.empty(max_iter)
 
+        pull = np.add.reduceat(self.values, self.indptr[:-1])
+        stiffness = pull.sum()
+
         def call(b, x):
+            whole = b.sum()
+            level = whole / stiffness if stiffness > 0.0 else 0.0
+            x += level  # the constant that fits best: expanders else pause on the way to it
+            b -= level * pull
             sweep_forwards(*rows, pivot, b)
             outcome = swept_gradients(
-                *rows, self.diagonal, pivot, x, b, work, tol, SWEEP_WINDOW, drops, max_iter
-            )
+                *rows, self.diagonal, pivot, x, b, work, 0.5 * level * whole, tol, SWEEP_WINDOW,
+                drops, max_iter,
+            )  # fmt: skip
             return _STATUS[outcome[0]], outcome[1], self.solver
 
         return call
