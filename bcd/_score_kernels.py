@@ -10,13 +10,14 @@ import math
 import numpy as np
 
 from graphs._jit import kernel, sum_kernel
-from problems.losses import HUBER, LOGISTIC, POISSON
+from problems.losses import HUBER, LOGISTIC, POISSON, SQUARED_HINGE
 
 CHUNK = 512  # samples whose exponentials are taken together, in registers and first-level cache
 LOG2E = 1.4426950408889634
 LN2_HIGH = 6.93147180369123816490e-01
 LN2_LOW = 1.90821492927058770002e-10
 OUTLYING = 1e-3  # share of Huber's secant curvature that outliers keep, so that no step is endless
+SATISFIED = 1e-6  # share of the squared hinge's curvature that it keeps where it is zero
 ROUNDER = 6755399441055744.0  # 1.5 * 2^52: adding it leaves the nearest integer in the low bits
 
 
@@ -124,6 +125,13 @@ def evaluate_losses(tag, parameter, z, y, weight, slope, curvature):
             slope[i] = weight[i] * (mean - y[i])
             curvature[i] = weight[i] * mean
         return total
+    if tag == SQUARED_HINGE:
+        for i in range(len(z)):
+            slack = max(1.0 - y[i] * z[i], 0.0)
+            total += weight[i] * 0.5 * slack * slack
+            slope[i] = -weight[i] * y[i] * slack
+            curvature[i] = weight[i] if slack > 0.0 else weight[i] * SATISFIED
+        return total
     for i in range(len(z)):  # HUBER
         r = z[i] - y[i]
         inside = abs(r) <= parameter
@@ -168,6 +176,12 @@ def dual_distance(tag, parameter, z, y, weight, dual):
                 return np.inf
             term = u * math.log1p((u - mean) / mean) if u > 0.0 and mean > 0.0 else 0.0
             total += weight[i] * max(term - u + mean, 0.0)
+        elif tag == SQUARED_HINGE:
+            u, slack = -y[i] * v, 1.0 - y[i] * z[i]
+            if u < 0.0:
+                return np.inf
+            away = u - slack if slack > 0.0 else u
+            total += weight[i] * (0.5 * away * away - (0.0 if slack > 0.0 else u * slack))
         elif tag == HUBER:
             if abs(v) > parameter * (1.0 + 1e-15):
                 return np.inf

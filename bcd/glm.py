@@ -22,10 +22,10 @@ from bcd.glm_block import make_block
 from bcd.glm_newton import Scores, descend_block, solve_definite
 from bcd.result import Result, Status
 from bcd.working_set import FIRST_BLOCK, SCREENING_SAVES, Progress, _Books, _outcome
-from problems.losses import HUBER, LOGISTIC, POISSON
+from problems.losses import HUBER, LOGISTIC, POISSON, SQUARED_HINGE
 
 Vector = NDArray[np.float64]
-SMOOTHNESS = {LOGISTIC: 0.25, HUBER: 1.0, POISSON: np.inf}
+SMOOTHNESS = {LOGISTIC: 0.25, HUBER: 1.0, POISSON: np.inf, SQUARED_HINGE: 1.0}
 
 
 class DualCertificate(NamedTuple):

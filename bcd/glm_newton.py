@@ -18,12 +18,13 @@ from bcd._score_kernels import evaluate_losses
 from bcd.glm_block import Block, SparseBlock
 
 Vector = NDArray[np.float64]
-MAX_ROUNDS = 100
-MODEL_ROUNDS = 8  # Newton steps on the support within one model
+MAX_ROUNDS = 200
+MODEL_ROUNDS = 50  # Newton steps on the support within one model
 HALVINGS = 40
 RIDGE = 1e-13  # relative; only where the support's columns are linearly dependent
 ROUNDING = 4e-16  # relative errors of the objective that a line search must overlook
 CG_STEPS = 500
+SLOW = 1e-4  # of the gap: a smaller decrease of the objective is none
 NEAR = 0.8  # of its l1 weight: zeros with a smaller slope stay out of a model
 
 
@@ -110,13 +111,15 @@ def descend_block(
     n_rounds : int
     """
     moved, n_rounds = 0.0, 0
-    best, stalled = np.inf, 0
+    best, stalled, last = np.inf, 0, np.inf
     while n_rounds < MAX_ROUNDS:
         gradient = block.correlate(scores.slope)
         gap = _gap_of_block(scores, block, gradient, x, l1, l2)
         if gap <= tol:
             break
-        stalled = stalled + 1 if gap > 0.9 * best else 0
+        objective = scores.value + l1 @ np.abs(x) + 0.5 * l2 @ (x * x)
+        slow = gap > 0.9 * best and objective > last - SLOW * gap
+        stalled, last = stalled + 1 if slow else 0, objective
         best = min(best, gap)
         if stalled >= 10:
             break

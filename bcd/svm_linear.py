@@ -13,6 +13,7 @@ hinge is smooth by itself, so that one such step is the answer.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 
 from bcd._svm_kernels import dual_epoch, line_minimum, smooth_slack
 from bcd.result import Status
+from bcd.working_set import Progress
 
 EPOCHS = 10  # of cheap sweeps at most, before Newton steps
 SMALL_SYSTEM = 1200  # unknowns up to which a Newton system is factorised
@@ -36,10 +38,10 @@ PATIENCE = 10  # proximal steps without a smaller gap, each STEP_GROWS as long a
 class SVMResult(NamedTuple):
     """Solution of a two-class problem.
 
-    w : (n_features,) and the constant feature's coefficient last;  alpha : (n_samples,)
+    x : (n_features,) and the constant feature's coefficient last;  alpha : (n_samples,)
     """
 
-    w: NDArray[np.float64]
+    x: NDArray[np.float64]
     alpha: NDArray[np.float64]
     objective: float
     gap: float
@@ -141,6 +143,7 @@ def solve_linear_svm(
     alpha: NDArray | None = None,
     seed: int = 0,
     time_limit: float = np.inf,
+    callback: Callable[[Progress], bool | None] | None = None,
 ) -> SVMResult:
     """Minimise until the duality gap is at most ``tol``, in units of the objective.
 
@@ -156,6 +159,8 @@ def solve_linear_svm(
         Of the order of the sweeps.
     time_limit : float, default=inf
         Seconds, looked at between steps.
+    callback : callable, default=None
+        Called with a :class:`Progress` after each Newton step; a true answer stops the run.
     """
     started = time.perf_counter()
     n_samples = len(problem.y)
@@ -187,6 +192,10 @@ def solve_linear_svm(
                 status = Status.MAX_ITER
             elif time.perf_counter() - started >= time_limit:
                 status = Status.TIME_LIMIT
+            if callback is not None:
+                progress = Progress(n_iter, answer[2], answer[3], answer[0])
+                if callback(progress) and status is None:
+                    status = Status.STOPPED
             gradient = w - combined
             residual = float(gradient @ gradient)
             moved = float((a - center) @ ((a - center) / step))

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 import sklearn.svm
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.datasets import load_breast_cancer
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -18,7 +19,7 @@ from bcd.svm_linear import LinearSVMProblem, solve_linear_svm
 from experiments.certificates import linear_svm_gap
 
 
-@parametrize_with_checks([LinearSVC(), LinearSVC(loss="hinge", tol=1e-12)])
+@parametrize_with_checks([LinearSVC(), LinearSVC(penalty="l1"), LinearSVC(loss="hinge", tol=1e-12)])
 def test_passes_scikit_learns_estimator_checks(estimator, check):
     if "array_api" in check.func.__name__:
         pytest.skip("array API dispatch is off unless the environment asks for it")
@@ -61,7 +62,7 @@ def test_solution_is_certified(n, p, seed, C, loss, intercept, kind):
         loss == "squared_hinge",
     )
     result = solve_linear_svm(problem_, tol=1e-9 * n * C, max_iter=1000)
-    w = result.w if intercept else result.w[:-1]
+    w = result.x if intercept else result.x[:-1]
     _, gap = linear_svm_gap(data, y, w, result.alpha, cost, loss == "squared_hinge")
     assert gap == pytest.approx(result.gap, abs=1e-13 * n * C, rel=1e-3)
     assert gap <= 1.01e-9 * n * C
@@ -69,8 +70,8 @@ def test_solution_is_certified(n, p, seed, C, loss, intercept, kind):
     model = LinearSVC(loss=loss, C=C, fit_intercept=intercept, intercept_scaling=2.0, tol=1e-9).fit(
         given_X, y
     )
-    np.testing.assert_array_equal(model.coef_[0], result.w[:-1])
-    assert model.intercept_[0] == 2.0 * result.w[-1]
+    np.testing.assert_array_equal(model.coef_[0], result.x[:-1])
+    assert model.intercept_[0] == 2.0 * result.x[-1]
 
 
 @pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
@@ -153,8 +154,8 @@ def test_bad_input_is_refused_by_name():
         LinearSVC().fit(X, np.ones(10))
     with pytest.raises(ValueError, match="at least 2 classes"):
         LinearSVC().fit(X, y, sample_weight=y > 0)
-    with pytest.raises(ValueError, match="penalty must be one of l2, got 'l1'"):
-        LinearSVC(penalty="l1").fit(X, y)
+    with pytest.raises(ValueError, match="penalty must be one of l1, l2, got 'l3'"):
+        LinearSVC(penalty="l3").fit(X, y)
     with pytest.raises(ValueError, match="loss must be one of hinge, squared_hinge, got 'log'"):
         LinearSVC(loss="log").fit(X, y)
     with pytest.raises(ValueError, match="multi_class must be one of ovr, got 'crammer_singer'"):
@@ -165,3 +166,59 @@ def test_bad_input_is_refused_by_name():
         LinearSVC().fit(X, y, sample_weight=-np.ones(10))
     with pytest.warns(ConvergenceWarning, match=r"duality gap .*, tolerance .*max_iter"):
         LinearSVC(tol=1e-12, max_iter=1, loss="hinge").fit(*problem(60, 20, 1))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_l1_penalty_agrees_with_liblinear(seed):
+    rng = np.random.default_rng(seed)
+    n, p = rng.integers(6, 60), rng.integers(1, 40)
+    X = rng.standard_normal((n, p)) * 10.0 ** rng.uniform(-1, 1, p)
+    X *= rng.random((n, p)) < (0.3, 1.0)[seed % 2]
+    y = (X @ rng.standard_normal(p) + rng.standard_normal(n) > 0).astype(int)
+    y[:4] = 0, 1, 0, 1
+    weight = rng.integers(1, 3, n).astype(float)
+    settings_ = {"penalty": "l1", "C": 10.0 ** rng.uniform(-2, 1), "intercept_scaling": 2.0}
+    ours = LinearSVC(tol=1e-10, **settings_).fit(sp.csr_array(X), y, sample_weight=weight)
+    dense = LinearSVC(tol=1e-10, **settings_).fit(X, y, sample_weight=weight)
+    theirs = sklearn.svm.LinearSVC(dual=False, tol=1e-10, max_iter=10**6, **settings_)
+    theirs.fit(X, y, sample_weight=weight)
+
+    def objective(model):
+        margin = (2 * y - 1) * model.decision_function(X)
+        penalty = np.abs(model.coef_).sum() + abs(model.intercept_[0] / 2.0)
+        return penalty + settings_["C"] * weight @ np.maximum(1.0 - margin, 0.0) ** 2
+
+    unit = settings_["C"] * weight.sum()
+    assert 0 <= ours.dual_gap_ <= 1e-10 * unit
+    best = objective(theirs)
+    assert max(objective(ours), objective(dense)) <= best + 1e-10 * unit
+    assert min(objective(ours), objective(dense)) >= best - 1e-6 * unit
+
+
+def test_l1_optimality_conditions_hold_and_most_coefficients_are_zero():
+    X, y = load_breast_cancer(return_X_y=True)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    model = LinearSVC(penalty="l1", C=0.01, tol=1e-13).fit(X, y)
+    sign = 2.0 * y - 1.0
+    slack = np.maximum(1.0 - sign * model.decision_function(X), 0.0)
+    pull = 2.0 * 0.01 * np.column_stack([X, np.ones(len(y))]).T @ (sign * slack)
+    w = np.append(model.coef_[0], model.intercept_[0])
+    np.testing.assert_allclose(pull[w != 0], np.sign(w[w != 0]), rtol=1e-5)
+    assert (np.abs(pull[w == 0]) <= 1.0 + 1e-9).all()
+    assert 0 < (model.coef_ != 0).sum() < 15
+
+
+def test_l1_penalty_with_hinge_or_dual_is_refused_and_callbacks_stop_a_run():
+    X, y = np.arange(6.0)[:, None], np.array([0, 0, 0, 1, 1, 1])
+    with pytest.raises(ValueError, match=r"penalty='l1' must go with .* got loss='hinge'"):
+        LinearSVC(penalty="l1", loss="hinge").fit(X, y)
+    with pytest.raises(ValueError, match=r"penalty='l1' must go with .* dual=True"):
+        LinearSVC(penalty="l1", dual=True).fit(X, y)
+    for penalty in ("l1", "l2"):
+        seen = []
+        model = LinearSVC(
+            penalty, tol=0.0, callback=lambda step, seen=seen: seen.append(step.gap) or True
+        )
+        with pytest.warns(ConvergenceWarning, match="callback"):
+            model.fit(X, y)
+        assert len(seen) == 1

@@ -7,9 +7,14 @@ import scipy.sparse as sp
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
+from bcd.design import make_design
 from bcd.estimators._base import LinearClassifier, check_settings, warn_unless_solved
 from bcd.estimators._validation import FLOATS, check_choice, check_number, read_costs
+from bcd.glm import solve_glm
+from bcd.glm_newton import Scores
+from bcd.progress import reporting
 from bcd.svm_linear import LinearSVMProblem, solve_linear_svm
+from problems.losses import SQUARED_HINGE
 
 LOSSES = ("hinge", "squared_hinge")
 
@@ -22,16 +27,19 @@ class LinearSVC(LinearClassifier):
         1/2 ||w||^2 + 1/2 c^2 + C sum_i weight_i max(0, 1 - y_i (x_i'w + intercept_scaling c))^k
 
     with ``k = 1`` for ``loss="hinge"``, ``k = 2`` for ``"squared_hinge"``, and ``y_i`` 1 for the
-    class in question, -1 for all others. The intercept is ``intercept_scaling c``: as in
+    class in question, -1 for all others; with ``penalty="l1"`` it is ``||w||_1 + |c|`` instead of
+    the squares. The intercept is ``intercept_scaling c``: as in
     scikit-learn it is penalised, the less the larger ``intercept_scaling`` is.
 
     Parameters
     ----------
-    penalty : {"l2"}, default="l2"
-        The squared l2 norm. scikit-learn's ``"l1"`` is not offered.
+    penalty : {"l1", "l2"}, default="l2"
+        ``"l1"`` goes with ``loss="squared_hinge"`` only, as in scikit-learn, and makes most
+        coefficients zero.
     loss : {"hinge", "squared_hinge"}, default="squared_hinge"
     dual : bool or "auto", default="auto"
         Accepted for scikit-learn's sake and without effect: both problems are solved together.
+        ``dual=True`` with ``penalty="l1"`` is refused, as there.
     tol : float, default=1e-4
         The run ends when the duality gap is at most ``tol`` times the objective at ``w = 0``
         (scikit-learn compares its ``tol`` with slopes of the dual).
@@ -46,11 +54,14 @@ class LinearSVC(LinearClassifier):
         Factors of C for each class; with more than two, as in liblinear, the factor of a class
         counts where it stands against the rest, and the rest count once.
     verbose : int, default=0
-        Accepted for scikit-learn's sake and without effect.
+        Whether to show a progress bar for each class, see :class:`bcd.ElasticNet`.
     random_state : int, RandomState instance or None, default=None
         Accepted for scikit-learn's sake and without effect: the order of the sweeps is fixed.
     max_iter : int, default=1000
-        Sweeps over the samples and Newton steps at most.
+        Sweeps over the samples and Newton steps at most; with ``"l1"`` block updates.
+    callback : callable, default=None
+        Called with a :class:`bcd.working_set.Progress` after each Newton step (block update); a
+        true answer stops the run.
 
     Attributes
     ----------
@@ -95,6 +106,7 @@ class LinearSVC(LinearClassifier):
         verbose=0,
         random_state=None,
         max_iter=1000,
+        callback=None,
     ):
         self.penalty = penalty
         self.loss = loss
@@ -108,10 +120,16 @@ class LinearSVC(LinearClassifier):
         self.verbose = verbose
         self.random_state = random_state
         self.max_iter = max_iter
+        self.callback = callback
 
     def _check_parameters(self):
-        check_choice("penalty", self.penalty, ("l2",))
+        check_choice("penalty", self.penalty, ("l1", "l2"))
         check_choice("loss", self.loss, LOSSES)
+        if self.penalty == "l1" and (self.loss == "hinge" or self.dual is True):
+            raise ValueError(
+                "penalty='l1' must go with loss='squared_hinge' and dual=False or 'auto', got "
+                f"loss={self.loss!r}, dual={self.dual!r}."
+            )
         check_choice("multi_class", self.multi_class, ("ovr",))
         check_number("C", self.C, 0.0, above=True)
         check_number("intercept_scaling", self.intercept_scaling, 0.0, above=True)
@@ -171,7 +189,7 @@ class LinearSVC(LinearClassifier):
                 own = labels == label
                 costs = cost * np.where(own, factor, 1.0)
                 results.append(self._solve(data, np.where(own, 1.0, -1.0), costs))
-        coef = np.array([result.w for result in results])
+        coef = np.array([result.x for result in results])
         bias = self.intercept_scaling if self.fit_intercept else 0.0
         self.coef_ = coef[:, :-1].astype(X.dtype)
         self.intercept_ = (bias * coef[:, -1]).astype(X.dtype)
@@ -182,11 +200,42 @@ class LinearSVC(LinearClassifier):
 
     def _solve(self, X, y, cost):
         bias = float(self.intercept_scaling) if self.fit_intercept else 0.0
-        problem = LinearSVMProblem(X, y, cost, bias, self.loss == "squared_hinge")
         tol = self.tol * float(cost.sum())
-        result = solve_linear_svm(problem, tol=tol, max_iter=self.max_iter)
+        with reporting(type(self).__name__, tol, self.verbose, self.callback) as report:
+            settings = {"tol": tol, "max_iter": self.max_iter, "callback": report}
+            if self.penalty == "l1":
+                result = solve_l1_svm(X, y, cost, bias, **settings)
+            else:
+                problem = LinearSVMProblem(X, y, cost, bias, self.loss == "squared_hinge")
+                result = solve_linear_svm(problem, **settings)
         warn_unless_solved(result, tol)
         return result
+
+
+def solve_l1_svm(X, y, cost, bias: float, *, tol: float, max_iter: int, callback=None):
+    """Minimise ``||w||_1 + sum_i cost_i max(0, 1 - y_i x_i'w)^2``, the samples having a constant.
+
+    Parameters
+    ----------
+    X : {ndarray, csr_array} of shape (n_samples, n_features)
+    y, cost : ndarray of shape (n_samples,)
+        Labels -1 or 1, and the factors of the losses.
+    bias : float
+        The constant that is put behind each sample.
+    tol, max_iter, callback
+        See :func:`bcd.glm.solve_glm`.
+    """
+    n_samples, n_features = X.shape
+    if sp.issparse(X):
+        constant = sp.csc_array(np.full((n_samples, 1), bias))
+        wide = sp.csc_array(sp.hstack([X, constant], format="csc"))
+    else:
+        wide = np.empty((n_samples, n_features + 1), order="F")
+        wide[:, :-1], wide[:, -1] = X, bias
+    scores = Scores(SQUARED_HINGE, 0.0, y, 2.0 * cost, intercept=False)
+    l1, l2 = np.ones(n_features + 1), np.zeros(n_features + 1)
+    design = make_design(wide, np.empty(0))
+    return solve_glm(design, scores, l1, l2, tol=tol, max_iter=max_iter, callback=callback)
 
 
 def _rows(X, kept):
