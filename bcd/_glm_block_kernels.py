@@ -128,23 +128,28 @@ def update_gram(row_ptr, row_index, row_value, h, drift, held, G):
 
 
 @kernel
-def _new_value(gradient, curvature, u, l1):
+def _new_value(gradient, curvature, u, l1, lower, upper):
     target = curvature * u - gradient
+    new = 0.0
     if target > l1:
-        return (target - l1) / curvature
-    if target < -l1:
-        return (target + l1) / curvature
-    return 0.0
+        new = (target - l1) / curvature
+    elif target < -l1:
+        new = (target + l1) / curvature
+    return min(max(new, lower), upper)
 
 
 @kernel
-def model_violation(gradient, u, l1):
-    """Length of the minimum-norm subgradient at one coordinate."""
+def model_violation(gradient, u, l1, lower, upper):
+    """Length of the minimum-norm subgradient at one coordinate; zero where a bound withstands."""
     if u > 0.0:
-        return abs(gradient + l1)
-    if u < 0.0:
-        return abs(gradient - l1)
-    return max(0.0, abs(gradient) - l1)
+        slope = gradient + l1
+    elif u < 0.0:
+        slope = gradient - l1
+    else:
+        slope = max(gradient - l1, 0.0) + min(gradient + l1, 0.0)
+    if (slope > 0.0 and u <= lower) or (slope < 0.0 and u >= upper):
+        return 0.0
+    return abs(slope)
 
 
 @sum_kernel
@@ -154,8 +159,8 @@ def _add(row, k, step, gradient):
 
 
 @kernel
-def sweep_gram(G, gradient, u, l1, n_sweeps, tol):
-    """Descend on ``gradient' d + d' G d / 2 + l1 |u + d|`` by exact coordinate updates.
+def sweep_gram(G, gradient, u, l1, lower, upper, n_sweeps, tol):
+    """Descend on ``gradient' d + d' G d / 2 + l1 |u + d|`` by exact coordinate updates in a box.
 
     gradient, u : (k,) kept up to date in place. Zeros are looked at in every third sweep.
     Returns the sum over coordinates of what the last full sweep's updates gained, doubled.
@@ -169,7 +174,7 @@ def sweep_gram(G, gradient, u, l1, n_sweeps, tol):
             curvature = G[j, j]
             if curvature <= 0.0 or (u[j] == 0.0 and not whole):
                 continue
-            new = _new_value(gradient[j], curvature, u[j], l1[j])
+            new = _new_value(gradient[j], curvature, u[j], l1[j], lower[j], upper[j])
             step = new - u[j]
             if step != 0.0:
                 u[j] = new
@@ -183,23 +188,40 @@ def sweep_gram(G, gradient, u, l1, n_sweeps, tol):
 
 
 @kernel
-def squared_violation(diagonal, gradient, u, l1):
+def squared_violation(diagonal, gradient, u, l1, lower, upper):
     """Sum of squared violations over curvatures: about twice what is left to gain."""
     total = 0.0
     for j in range(len(u)):
         if diagonal[j] > 0.0:
-            total += model_violation(gradient[j], u[j], l1[j]) ** 2 / diagonal[j]
+            violation = model_violation(gradient[j], u[j], l1[j], lower[j], upper[j])
+            total += violation**2 / diagonal[j]
     return total
 
 
 @kernel
 def sweep_columns(
-    ptr, index, value, chosen, h, diagonal, gradient, l2, x, u, l1, slope, state, n_sweeps, tol
+    ptr,
+    index,
+    value,
+    chosen,
+    h,
+    diagonal,
+    gradient,
+    x,
+    u,
+    l1,
+    l2,
+    lower,
+    upper,
+    slope,
+    state,
+    n_sweeps,
+    tol,
 ):
     """Descend on the same model without a Gram matrix, keeping ``h (W d + c)`` per sample.
 
     chosen : (m,) the coordinates that may move
-    diagonal, l2 : (k,) ``W' h W`` plus l2, and l2
+    diagonal : (k,) ``W' h W`` plus l2
     gradient : (k,) of the smooth part at ``x``, l2 included
     x, u : (k,) where the model was made, and ``x + d``;  u is changed
     slope : (n,) ``h_i ((W d)_i + c)``, kept up to date;  state : (3,) intercept step c, total of h
@@ -215,7 +237,7 @@ def sweep_columns(
             g = gradient[j] + l2[j] * (u[j] - x[j])
             for e in range(ptr[j], ptr[j + 1]):
                 g += value[e] * slope[index[e]]
-            new = _new_value(g, diagonal[j], u[j], l1[j])
+            new = _new_value(g, diagonal[j], u[j], l1[j], lower[j], upper[j])
             step = new - u[j]
             if step != 0.0:
                 u[j] = new

@@ -1,11 +1,11 @@
 """Generalised linear models with l1 and squared l2 terms by certified greedy working sets.
 
-Minimise ``sum_i s_i loss(a_i' x + c, y_i) + sum_j l1_j |x_j| + l2/2 ||x||^2`` over ``x`` and, with
-an intercept, over ``c``. As in ``working_set`` one iteration is one block update: the block is the
-support and the coordinates outside whose own update would gain most (gs-q); the update is a
-proximal Newton method on the block (``glm_newton``); the books are the scores and one pass
-``A' slope``, which also yields the duality gap (Nutini, Laradji & Schmidt, 2022; Johnson &
-Guestrin, 2015; Massias, Gramfort & Salmon, 2018).
+Minimise ``sum_i s_i loss(a_i' x + c, y_i) + sum_j l1_j |x_j| + l2_j / 2 x_j^2`` over ``x``, between
+bounds if any, and, with an intercept, over ``c``. As in ``working_set`` one iteration is one block
+update: the block is the support and the coordinates outside whose own update would gain most
+(gs-q); the update is a proximal Newton method on the block (``glm_newton``); the books are the
+scores and one pass ``A' slope``, which also yields the duality gap (Nutini, Laradji & Schmidt,
+2022; Johnson & Guestrin, 2015; Massias, Gramfort & Salmon, 2018).
 """
 
 from __future__ import annotations
@@ -14,17 +14,21 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from bcd._certificate_kernels import fenchel_gap
 from bcd._score_kernels import dual_distance
 from bcd.design import Design, nonzero_columns
+from bcd.duality import ROUNDING
 from bcd.glm_block import make_block
 from bcd.glm_newton import Scores, descend_block, solve_definite
 from bcd.result import Result, Status
+from bcd.separable import Separable, separable
 from bcd.working_set import FIRST_BLOCK, SCREENING_SAVES, Progress, _Books, _outcome
 from problems.losses import HUBER, LOGISTIC, POISSON, SQUARED_HINGE
 
 Vector = NDArray[np.float64]
+FINEST = 1e-3  # of tol, that a complete block is solved to before the run gives up
 SMOOTHNESS = {LOGISTIC: 0.25, HUBER: 1.0, POISSON: np.inf, SQUARED_HINGE: 1.0}
 
 
@@ -42,6 +46,7 @@ def solve_glm(
     l1: Vector,
     l2: Vector,
     *,
+    bounds: tuple[ArrayLike, ArrayLike] | None = None,
     x0: Vector | None = None,
     intercept0: float = 0.0,
     tol: float,
@@ -59,8 +64,10 @@ def solve_glm(
         The losses, and whether an intercept is fitted.
     l1, l2 : ndarray of shape (n_features,)
         Not negative. Features where both are zero have no penalty.
+    bounds : pair of array_like, default=None
+        Lower and upper bounds of the coefficients, broadcast to (n_features,).
     x0 : ndarray of shape (n_features,), default=None
-        Where to start; zeros when None.
+        Where to start; zeros when None, and where bounds forbid it their nearest end.
     intercept0 : float, default=0.0
         For the columns as they are, not centred.
     tol : float
@@ -80,37 +87,37 @@ def solve_glm(
     books = _Books()
     everything = nonzero_columns(design) if scores.intercept else _used_columns(design)
     candidates = everything
+    penalty = separable(l1, l2, bounds=bounds)
     x = np.zeros(design.shape[1])
-    block = make_block(design)
-    in_block = np.zeros(design.shape[1], dtype=np.bool_)
-    first = [everything[l1[everything] == 0.0]]
     if x0 is not None:
         x[everything] = x0[everything]
-        first.append(everything[(x[everything] != 0.0) & (l1[everything] > 0.0)])
+    x = np.clip(x, penalty.lower, penalty.upper)
+    block = make_block(design)
+    in_block = np.zeros(design.shape[1], dtype=np.bool_)
+    first = (penalty.l1[everything] == 0.0) | (x[everything] != 0.0)
     shift = intercept0
     if scores.intercept:
         shift += float(design.means @ x)
-    start = np.concatenate(first)
+    start = everything[first]
     if len(start):
         block.append(start)
         in_block[start] = True
     xb = x[block.columns]
-    inner_tol = 0.0
+    inner_tol, lengths = 0.0, np.sqrt(design.squares)
     best_gap, exhausted, n_iter = np.inf, False, 0
     while True:
         z = _scores_of(design, block, xb, scores.intercept)
         scores.set(z + shift if shift else z)
         if scores.intercept:
             shift += scores.center()
-        dual = _free_dual(scores, block, l1, l2)
+        dual = _free_dual(scores, block, xb, penalty.take(block.columns))
         c = -design.correlate(dual, candidates)
-        certificate = certify_glm(scores, dual, c, x[candidates], l1[candidates], l2[candidates])
+        noise = ROUNDING * float(np.linalg.norm(dual)) * lengths
+        certificate = certify_glm(scores, dual, c, *_of(x, penalty, noise, candidates))
         if len(candidates) < len(everything) and certificate.gap <= tol:
             candidates = everything  # the last word is said over all features
             c = -design.correlate(dual, candidates)
-            certificate = certify_glm(
-                scores, dual, c, x[candidates], l1[candidates], l2[candidates]
-            )
+            certificate = certify_glm(scores, dual, c, *_of(x, penalty, noise, candidates))
         support = np.flatnonzero(x).astype(np.int32)
         books.enter(certificate, block.size, support)
         status = _outcome(certificate.gap, tol, n_iter, max_iter, books, time_limit)
@@ -124,21 +131,20 @@ def solve_glm(
             break
         best_gap = min(best_gap, certificate.gap)
         if len(candidates) > SCREENING_SAVES and np.isfinite(certificate.gap):
-            keep = _may_be_active(scores, design, certificate, c, x, l1, l2, candidates)
+            keep = _may_be_active(scores, design, certificate, c, l1, l2, candidates)
             keep |= in_block[candidates]
             candidates, c = candidates[keep], c[keep]
-        chosen = _greedy_block(scores, design, candidates, c, l1, l2, in_block, len(support))
-        exhausted = len(chosen) == 0 and inner_tol <= 0.3 * tol
+        outside = penalty.take(candidates), in_block[candidates]
+        chosen = _greedy_block(scores, design, candidates, c, *outside, len(support))
+        exhausted = len(chosen) == 0 and inner_tol <= FINEST * tol
         if len(chosen):
             block.append(chosen)
             in_block[chosen] = True
             xb = np.concatenate([xb, np.zeros(len(chosen))])
             inner_tol = max(0.3 * tol, 0.05 * min(certificate.gap, scores.value))
         else:
-            inner_tol = min(0.3 * tol, 0.1 * inner_tol)
-        xb, moved, _ = descend_block(
-            scores, block, xb, l1[block.columns], l2[block.columns], inner_tol
-        )
+            inner_tol = min(0.3 * tol, 0.03 * inner_tol)
+        xb, moved, _ = descend_block(scores, block, xb, penalty.take(block.columns), inner_tol)
         shift += moved
         x[block.columns] = xb
         n_iter += 1
@@ -169,7 +175,13 @@ def _scores_of(design, block, xb, intercept: bool) -> Vector:
     return z
 
 
-def certify_glm(scores: Scores, dual: Vector, c: Vector, x: Vector, l1: Vector, l2: Vector):
+def _of(x, penalty: Separable, noise, columns) -> tuple[Vector, Separable, Vector]:
+    return x[columns], penalty.take(columns), noise[columns]
+
+
+def certify_glm(
+    scores: Scores, dual: Vector, c: Vector, x: Vector, penalty: Separable, noise: Vector
+) -> DualCertificate:
     """Bound how far ``x`` is from the minimum by the dual point ``dual``, as it is or scaled.
 
     Parameters
@@ -177,36 +189,36 @@ def certify_glm(scores: Scores, dual: Vector, c: Vector, x: Vector, l1: Vector, 
     scores : Scores
         At ``x``.
     dual : ndarray of shape (n_samples,)
-        The slopes, orthogonal to the intercept and to columns without any penalty.
+        The slopes, orthogonal to the intercept and to free columns without any penalty.
     c : ndarray of shape (k,)
         ``-A' dual`` of the features in question; all others must be zero at the minimum.
-    x, l1, l2 : ndarray of shape (k,)
+    x : ndarray of shape (k,)
+    penalty : Separable
+        Of those features.
+    noise : ndarray of shape (k,)
+        Pulls below it are rounding errors where there is no penalty.
     """
+    l1, l2 = penalty.l1, penalty.l2
     size = np.abs(c)
-    objective = scores.value + float(l1 @ np.abs(x)) + 0.5 * float(l2 @ (x * x))
-    ridged = l2 > 0.0
-    penalised = (l1 > 0.0) | ridged
     limit = l1 + l2 * np.abs(x)
-    binding = (size > limit) & (l1 > 0.0)
+    binding = (size > limit) & (l1 > 0.0) & penalty.open_ended(c)
     scale = float((limit[binding] / size[binding]).min()) if binding.any() else 1.0
-    only_l1 = bool((penalised & ~ridged).any())
+    only_l1 = bool(((l1 > 0.0) & (l2 == 0.0)).any())
     best, best_scale = np.inf, scale
     for t in {scale} if only_l1 else {scale, 1.0}:
-        linear = (l1 * np.abs(x) + 0.5 * l2 * x * x - t * c * x)[penalised]
-        gap = float(linear.sum())
-        gap += float((np.maximum(t * size - l1, 0.0)[ridged] ** 2 / (2.0 * l2[ridged])).sum())
+        gap = fenchel_gap(t, c, x, *penalty, noise)
         if t != 1.0 or dual is not scores.slope:
             gap += dual_distance(
                 scores.tag, scores.parameter, scores.z, scores.y, scores.weight, t * dual
             )
         if gap < best:
             best, best_scale = gap, t
-    return DualCertificate(objective, max(best, 0.0), best_scale)
+    return DualCertificate(scores.value + penalty.value(x), max(best, 0.0), best_scale)
 
 
-def _free_dual(scores: Scores, block, l1: Vector, l2: Vector) -> Vector:
+def _free_dual(scores: Scores, block, x: Vector, penalty: Separable) -> Vector:
     """Return the slopes after one Newton step on what has no penalty, orthogonal to its columns."""
-    free = np.flatnonzero((l1[block.columns] == 0.0) & (l2[block.columns] == 0.0))
+    free = np.flatnonzero(penalty.free(x))
     if len(free) == 0:
         return scores.slope
     h = scores.curvature
@@ -226,7 +238,7 @@ def _free_dual(scores: Scores, block, l1: Vector, l2: Vector) -> Vector:
     return scores.slope + h * change
 
 
-def _may_be_active(scores, design, certificate, c, x, l1, l2, candidates) -> NDArray[np.bool_]:
+def _may_be_active(scores, design, certificate, c, l1, l2, candidates) -> NDArray[np.bool_]:
     """Tell which features the gap-safe sphere cannot rule out (Ndiaye et al., 2017, section 4).
 
     A loss of smoothness L has a dual that is 1/L-strongly concave, with sample weights too.
@@ -239,12 +251,15 @@ def _may_be_active(scores, design, certificate, c, x, l1, l2, candidates) -> NDA
     return reach >= l1[candidates]
 
 
-def _greedy_block(scores, design, candidates, c, l1, l2, in_block, n_support) -> NDArray[np.int32]:
+def _greedy_block(
+    scores, design, candidates, c, penalty: Separable, in_block, n_support
+) -> NDArray[np.int32]:
     """Choose by gs-q: the largest decreases ``(|c_j| - l1_j)+^2 / (2 h ||a_j||^2)`` outside."""
-    h = float(scores.curvature.mean())
-    excess = np.abs(c) - l1[candidates]
-    gains = excess**2 / (h * design.squares[candidates] + l2[candidates])
-    score = np.where(~in_block[candidates] & (excess > 0.0), gains, 0.0)
+    h = max(float(scores.curvature.mean()), np.finfo(np.float64).tiny)
+    excess = np.abs(c) - penalty.l1
+    gains = excess**2 / (h * design.squares[candidates] + penalty.l2)
+    may_move = np.where(c > 0.0, penalty.upper > 0.0, penalty.lower < 0.0)
+    score = np.where(~in_block & may_move & (excess > 0.0), gains, 0.0)
     violating = np.flatnonzero(score)
     room = max(FIRST_BLOCK, n_support)
     if len(violating) > room:

@@ -13,13 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
+from bcd._certificate_kernels import fenchel_gap
 from bcd._glm_block_kernels import squared_violation, sweep_columns, sweep_gram
 from bcd._score_kernels import evaluate_losses
 from bcd.glm_block import Block, SparseBlock
+from bcd.separable import Separable
 
 Vector = NDArray[np.float64]
 MAX_ROUNDS = 200
-MODEL_ROUNDS = 50  # Newton steps on the support within one model
+MODEL_ROUNDS = 8  # Newton steps on the support within one model, those cut short aside
+CUT_ROUNDS = 50  # the same with those that a sign or bound cut short
 HALVINGS = 40
 RIDGE = 1e-13  # relative; only where the support's columns are linearly dependent
 ROUNDING = 4e-16  # relative errors of the objective that a line search must overlook
@@ -91,7 +94,7 @@ class Scores:
 
 
 def descend_block(
-    scores: Scores, block: Block, x: Vector, l1: Vector, l2: Vector, tol: float
+    scores: Scores, block: Block, x: Vector, penalty: Separable, tol: float
 ) -> tuple[Vector, float, int]:
     """Minimise over the block until its own duality gap is about ``tol``.
 
@@ -100,7 +103,9 @@ def descend_block(
     scores : Scores
         At ``x``; moved along.
     block : Block
-    x, l1, l2 : ndarray of shape (block.size,)
+    x : ndarray of shape (block.size,)
+    penalty : Separable
+        Of the block's features.
     tol : float
 
     Returns
@@ -114,21 +119,23 @@ def descend_block(
     best, stalled, last = np.inf, 0, np.inf
     while n_rounds < MAX_ROUNDS:
         gradient = block.correlate(scores.slope)
-        gap = _gap_of_block(scores, block, gradient, x, l1, l2)
+        gap = _gap_of_block(scores, block, gradient, x, penalty)
         if gap <= tol:
             break
-        objective = scores.value + l1 @ np.abs(x) + 0.5 * l2 @ (x * x)
-        slow = gap > 0.9 * best and objective > last - SLOW * gap
+        objective = scores.value + penalty.value(x)
+        least = max(SLOW * gap, 1e-12 * abs(objective))
+        slow = gap > 0.9 * best and objective > last - least
         stalled, last = stalled + 1 if slow else 0, objective
         best = min(best, gap)
         if stalled >= 10:
             break
         n_rounds += 1
-        gradient += l2 * x
-        u, shift, change = _model_step(scores, block, gradient, x, l1, l2)
+        gradient += penalty.l2 * x
+        u, shift, change = _model_step(scores, block, gradient, x, penalty)
         step = u - x
-        drop = gradient @ step + l1 @ (np.abs(u) - np.abs(x)) + shift * float(scores.slope.sum())
-        length = _line_search(scores, x, step, change, drop, l1, l2)
+        drop = gradient @ step + penalty.l1 @ (np.abs(u) - np.abs(x))
+        drop += shift * float(scores.slope.sum())
+        length = _line_search(scores, x, step, change, drop, penalty)
         if length == 0.0:
             break
         x = u if length == 1.0 else x + length * step
@@ -137,39 +144,41 @@ def descend_block(
 
 
 def _gap_of_block(
-    scores: Scores, block: Block, gradient: Vector, x: Vector, l1: Vector, l2: Vector
+    scores: Scores, block: Block, gradient: Vector, x: Vector, penalty: Separable
 ) -> float:
     """Estimate the duality gap of the problem on the block, cheaply."""
-    size = np.abs(gradient)
-    ridged = l2 > 0.0
-    penalised = (l1 > 0.0) & ~ridged
-    binding = (size > l1) & penalised
+    size, l1, l2 = np.abs(gradient), penalty.l1, penalty.l2
+    binding = (size > l1) & (l1 > 0.0) & (l2 == 0.0) & penalty.open_ended(-gradient)
     scale = float((l1[binding] / size[binding]).min()) if binding.any() else 1.0
-    terms = l1 * np.abs(x) + 0.5 * l2 * x * x + scale * gradient * x
-    excess = np.maximum(scale * size - l1, 0.0)[ridged]
-    gap = float(terms[ridged | penalised].sum() + (excess**2 / (2.0 * l2[ridged])).sum())
+    # what a step of its own would gain stands for pulls that no penalty withstands
+    bare = (l1 == 0.0) & (l2 == 0.0)
+    gap = fenchel_gap(scale, -gradient, x, *penalty, np.where(bare, np.inf, 0.0))
     if scale < 1.0:
         ratio = scores.slope**2 / np.maximum(scores.curvature, 1e-300)
         gap += 0.5 * (1.0 - scale) ** 2 * float(np.minimum(ratio, np.abs(scores.slope)).sum())
-    free = ~(penalised | ridged)
-    if free.any():
-        curvature = block.squares(scores.curvature)[free]
-        gap += float((gradient[free] ** 2 / np.maximum(curvature, 1e-300)).sum())
+    if bare.any():
+        curvature = np.maximum(block.squares(scores.curvature), 1e-300)[bare]
+        gap += squared_violation(curvature, gradient[bare], x[bare], *_l1_and_box(penalty, bare))
     if scores.intercept:
         total = float(scores.slope.sum())
         gap += total * total / max(float(scores.curvature.sum()), 1e-300)
     return gap
 
 
-def _model_step(scores: Scores, block: Block, gradient: Vector, x: Vector, l1: Vector, l2: Vector):
+def _l1_and_box(penalty: Separable, chosen) -> tuple[Vector, Vector, Vector]:
+    """Return what of the penalty a model does not hold in its Hessian."""
+    return penalty.l1[chosen], penalty.lower[chosen], penalty.upper[chosen]
+
+
+def _model_step(scores: Scores, block: Block, gradient: Vector, x: Vector, penalty: Separable):
     """Minimise the quadratic model; return the new x, the intercept's step, and scores' change."""
     h = scores.curvature
-    shift = 0.0
-    if not l1.any() and not block.factor_pays():
+    shift, l1, l2 = 0.0, penalty.l1, penalty.l2
+    if not (l1.any() or penalty.boxed or block.factor_pays()):
         return _smooth_model(scores, block, gradient, x, l2)
     if not block.gram_pays():
         assert isinstance(block, SparseBlock)
-        return _walk_model(scores, block, gradient, x, l1, l2)
+        return _walk_model(scores, block, gradient, x, penalty)
     chosen = _near_active(gradient - l2 * x, x, l1)
     G, h = block.nearly_gram(h, chosen)
     G.flat[:: len(G) + 1] += l2[chosen]
@@ -180,7 +189,8 @@ def _model_step(scores: Scores, block: Block, gradient: Vector, x: Vector, l1: V
         G -= np.outer(border, border / total)
         reduced = reduced - border * (slope / total)
     u = x.copy()
-    u[chosen] = minimise_model(G, reduced, x[chosen], l1[chosen], abs(scores.value))
+    own = _l1_and_box(penalty, chosen)
+    u[chosen] = minimise_model(G, reduced, x[chosen], *own, abs(scores.value))
     change = block.product(u - x)
     if scores.intercept:
         shift = -(slope + float(h @ change)) / total
@@ -198,46 +208,89 @@ def accuracy(first: float, size: float) -> float:
     return max(min(1e-2, first / max(size, 1e-300)), 1e-20) * first
 
 
-def minimise_model(G: Vector, gradient: Vector, x: Vector, l1: Vector, size: float) -> Vector:
+def minimise_model(
+    G: Vector, gradient: Vector, x: Vector, l1: Vector, lower: Vector, upper: Vector, size: float
+) -> Vector:
     """Minimise ``gradient' d + d' G d / 2 + sum_j l1_j |x_j + d_j|`` over d; return ``x + d``.
 
-    ``size`` is the objective's, to which the accuracy of the answer is set.
+    ``lower`` and ``upper`` bound the answer; ``size`` is the objective's, to which the accuracy of
+    the answer is set.
     """
     u, g = x.copy(), gradient.copy()
     diagonal = G.diagonal().copy()
-    first = squared_violation(diagonal, g, u, l1)
+    first = squared_violation(diagonal, g, u, l1, lower, upper)
     tol = accuracy(first, size)
-    for _ in range(MODEL_ROUNDS):
-        sweep_gram(G, g, u, l1, 7, tol)
-        if squared_violation(diagonal, g, u, l1) <= tol:
+    n_whole = 0
+    for _ in range(CUT_ROUNDS):
+        sweep_gram(G, g, u, l1, lower, upper, 7, tol)
+        if squared_violation(diagonal, g, u, l1, lower, upper) <= tol:
             break
-        support = np.flatnonzero(((u != 0.0) | (l1 == 0.0)) & (diagonal > 0.0))
+        support = np.flatnonzero(movable(g, u, l1, lower, upper) & (diagonal > 0.0))
+        support, direction = _newton_direction(G, g, u, l1, lower, upper, support)
         if len(support) == 0:
             break
-        matrix = G[np.ix_(support, support)]
-        rhs = -(g[support] + l1[support] * np.sign(u[support]))
-        direction = solve_definite(matrix, rhs)
-        step = _stay_on_side(matrix, g[support], u[support], l1[support], direction)
-        u[support] += step
-        u[support[(step != direction) & (np.abs(u[support]) < 1e-300)]] = 0.0
+        moved = _stay_on_side(
+            G[np.ix_(support, support)],
+            g[support],
+            u[support],
+            l1[support],
+            lower[support],
+            upper[support],
+            direction,
+        )
+        n_whole += bool((moved == u[support] + direction).all())
+        step = moved - u[support]
+        u[support] = moved
         g += G[:, support] @ step
+        if n_whole == MODEL_ROUNDS:
+            break
     return u
 
 
-def _stay_on_side(matrix, g, u, l1, direction) -> Vector:
-    """Return the Newton step, or what of it descends without changing a penalised sign."""
-    crossing = (u * (u + direction) <= 0.0) & (l1 > 0.0) & (u != 0.0)
+def movable(g, u, l1, lower, upper) -> NDArray[np.bool_]:
+    """Tell which coordinates a Newton step may move: not kept at zero by l1, nor at a bound."""
+    slope = g + l1 * np.sign(u)
+    kept = ((u <= lower) & (slope >= 0.0)) | ((u >= upper) & (slope <= 0.0))
+    return ((u != 0.0) | (l1 == 0.0)) & ~kept
+
+
+def _newton_direction(G, g, u, l1, lower, upper, support):
+    """Return coordinates and their Newton step, but those that it would push out of the box."""
+    direction = np.empty(0)
+    while len(support):
+        at = u[support]
+        rhs = -(g[support] + l1[support] * np.sign(at))
+        direction = solve_definite(G[np.ix_(support, support)], rhs)
+        out = (at <= lower[support]) & (direction < 0.0)
+        out |= (at >= upper[support]) & (direction > 0.0)
+        if not out.any():
+            break
+        support = support[~out]
+    return support, direction
+
+
+def limits(u, l1, lower, upper, target) -> Vector:
+    """Return where a step towards ``target`` has to end: at zero where its sign would change."""
+    crossing = (u * target <= 0.0) & (l1 > 0.0) & (u != 0.0)
+    return np.clip(np.where(crossing, 0.0, target), lower, upper)
+
+
+def _stay_on_side(matrix, g, u, l1, lower, upper, direction) -> Vector:
+    """Return where the Newton step leads, or what of it descends within signs and bounds."""
+    target = u + direction
+    end = limits(u, l1, lower, upper, target)
+    crossing = end != target
     if not crossing.any():
-        return direction
-    step = np.where(crossing, -u, direction)
-    change = g @ step + 0.5 * step @ (matrix @ step) + l1 @ (np.abs(u + step) - np.abs(u))
+        return target
+    step = end - u
+    change = g @ step + 0.5 * step @ (matrix @ step) + l1 @ (np.abs(end) - np.abs(u))
     if change < 0.0:
-        return step
-    ratio = np.where(crossing, -u / np.where(crossing, direction, 1.0), np.inf)
+        return end
+    ratio = np.where(crossing, (end - u) / np.where(crossing, direction, 1.0), np.inf)
     first = int(np.argmin(ratio))
-    step = ratio[first] * direction
-    step[first] = -u[first]
-    return step
+    moved = u + ratio[first] * direction
+    moved[first] = end[first]
+    return moved
 
 
 def solve_definite(matrix: Vector, rhs: Vector) -> Vector:
@@ -258,21 +311,21 @@ def solve_definite(matrix: Vector, rhs: Vector) -> Vector:
             return rhs * scale * scale
 
 
-def _walk_model(scores, block: SparseBlock, gradient, x, l1, l2):
+def _walk_model(scores, block: SparseBlock, gradient, x, penalty: Separable):
     """Minimise the model without a Gram matrix: coordinate sweeps, then conjugate gradients."""
-    h = scores.curvature
+    h, (l1, l2, lower, upper) = scores.curvature, penalty
     total = float(h.sum()) if scores.intercept else 0.0
     slope = float(scores.slope.sum())
     diagonal = block.squares(h) + l2
     u = x.copy()
     scaled = np.zeros(len(h))
     state = np.array([0.0, total, slope])
-    first = squared_violation(diagonal, gradient, u, l1)
+    first = squared_violation(diagonal, gradient, u, l1, lower, upper)
     tol = accuracy(first, abs(scores.value))
     chosen = _near_active(gradient - l2 * x, x, l1)
     weights = np.where(h > 0.0, h, 1.0)
 
-    def sweep(n_sweeps):
+    def sweep(u, n_sweeps):
         sweep_columns(
             block.ptr,
             block.index,
@@ -281,10 +334,9 @@ def _walk_model(scores, block: SparseBlock, gradient, x, l1, l2):
             h,
             diagonal,
             gradient,
-            l2,
             x,
             u,
-            l1,
+            *penalty,
             scaled,
             state,
             n_sweeps,
@@ -292,26 +344,26 @@ def _walk_model(scores, block: SparseBlock, gradient, x, l1, l2):
         )
 
     for _ in range(MODEL_ROUNDS):
-        sweep(10)
+        sweep(u, 10)
         g = gradient + block.correlate(scaled) + l2 * (u - x)
-        left = squared_violation(diagonal, g, u, l1)
+        left = squared_violation(diagonal, g, u, l1, lower, upper)
         if left <= tol:
             break
-        support = ((u != 0.0) | (l1 == 0.0)) & (diagonal > 0.0)
+        support = movable(g, u, l1, lower, upper) & (diagonal > 0.0)
         rhs = np.where(support, -(g + l1 * np.sign(u)), 0.0)
         step = _conjugate_gradients(block, h, total, l2, diagonal, support, rhs, tol)
-        crossing = (u * (u + step) <= 0.0) & (l1 > 0.0) & support & (step != 0.0)
+        moved = u + step
+        end = limits(u, l1, lower, upper, moved)
+        crossing = end != moved
         if crossing.any():
-            # all that would change sign stop at zero, if that descends; else at the first crossing
-            cut = np.where(crossing, -u, step)
-            if _model_change(block, h, total, l2, g, u, l1, cut) >= 0.0:
-                ratio = np.where(crossing, -u / np.where(crossing, step, 1.0), np.inf)
+            # what would leave its side stops at the end, if that descends; else at the first one
+            moved = end
+            if _model_change(block, h, total, l2, g, u, l1, end - u) >= 0.0:
+                ratio = np.where(crossing, (end - u) / np.where(crossing, step, 1.0), np.inf)
                 j = int(np.argmin(ratio))
-                cut = ratio[j] * step
-                cut[j] = -u[j]
-            step = cut
-        u += step
-        u[crossing & (np.abs(u) < 1e-300)] = 0.0
+                moved = u + ratio[j] * step
+                moved[j] = end[j]
+        u = moved
         change = block.product(u - x)
         if scores.intercept:
             state[0] = -(slope + float(h @ change)) / total
@@ -377,16 +429,13 @@ def _conjugate_gradients(block, h, total, l2, diagonal, support, rhs, tol) -> Ve
     return step
 
 
-def _line_search(scores: Scores, x, step, change, drop: float, l1, l2: Vector) -> float:
+def _line_search(scores: Scores, x, step, change, drop: float, penalty: Separable) -> float:
     """Halve the step until the objective descends enough; return its length, 0 when none does."""
-    penalty = l1 @ np.abs(x) + 0.5 * l2 @ (x * x)
-    before = scores.value + penalty
+    before = scores.value + penalty.value(x)
     slack = ROUNDING * len(x) ** 0.5 * abs(before)
     length = 1.0
     for _ in range(HALVINGS):
-        new = x + length * step
-        after = scores.try_out(scores.z + length * change)
-        after += l1 @ np.abs(new) + 0.5 * l2 @ (new * new)
+        after = scores.try_out(scores.z + length * change) + penalty.value(x + length * step)
         if after <= before + 1e-4 * length * drop + slack:
             scores.accept()
             return length

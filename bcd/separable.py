@@ -20,6 +20,23 @@ class Separable(NamedTuple):
         """Return the penalties of some coordinates."""
         return Separable(*(part[which] for part in self))
 
+    def value(self, x: NDArray[np.float64]) -> float:
+        """Return the penalty at a point of the box."""
+        return float(self.l1 @ np.abs(x)) + 0.5 * float(self.l2 @ (x * x))
+
+    def free(self, x: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Tell which coordinates have no penalty and are not at a bound."""
+        return (self.l1 == 0.0) & (self.l2 == 0.0) & (self.lower < x) & (x < self.upper)
+
+    def open_ended(self, pull: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Tell which coordinates no bound ends on the side that they are pulled to."""
+        return np.where(pull > 0.0, self.upper == np.inf, self.lower == -np.inf)
+
+    @property
+    def boxed(self) -> bool:
+        """Whether any coordinate has a bound."""
+        return bool((self.lower > -np.inf).any() or (self.upper < np.inf).any())
+
 
 def separable(
     l1: NDArray[np.float64],

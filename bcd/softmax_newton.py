@@ -140,7 +140,8 @@ def _model_minimum(scores, block, gradient, diagonal, U, l1, l2) -> Matrix:
         if not l1.any():  # exactly: the answer then does not hang on where columns are centred
             new.flat[chosen] += solve_definite(H, -gradient.flat[chosen])
             return new
-        each = l1[feature], abs(scores.value)
+        nowhere = np.full(len(chosen), np.inf)
+        each = l1[feature], -nowhere, nowhere, abs(scores.value)
         new.flat[chosen] = minimise_model(H, gradient.flat[chosen], U.flat[chosen], *each)
         return new
     if l1.any():

@@ -24,6 +24,7 @@ def fit_scores(
     l2,
     tol: float,
     max_iter: int,
+    bounds=None,
     start=None,
     verbose=False,
     callback=None,
@@ -43,6 +44,7 @@ def fit_scores(
     l1, l2 : ndarray of shape (n_features,)
     tol : float
         On the gap, as a fraction of the losses at zero coefficients.
+    bounds : pair of ndarray, default=None
     start : pair of ndarray of shape (n_features,) and float, default=None
     verbose, callback, name
         See :func:`bcd.progress.reporting`.
@@ -67,6 +69,7 @@ def fit_scores(
             scores,
             l1,
             l2,
+            bounds=bounds,
             x0=x0,
             intercept0=intercept0,
             tol=tol * at_zero,

@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from bcd.design import make_design
 from bcd.estimators._base import LinearRegressor, check_settings
 from bcd.estimators._glm import fit_scores, last_solution
+from bcd.estimators._least_squares import read_bounds
 from bcd.estimators._validation import (
     check_number,
     penalty_factors,
@@ -57,6 +58,8 @@ class HuberRegressor(LinearRegressor):
         Multiples of the whole penalty, feature by feature; 0 leaves a feature unpenalised.
     verbose : bool or int, default=False
         Whether to show a progress bar for each scale, see :class:`bcd.ElasticNet`.
+    bounds : pair of (float or array-like of shape (n_features,)), default=None
+        Lower and upper bounds of the coefficients; signs are bounds of 0.
     callback : callable, default=None
         Called with a :class:`bcd.working_set.Progress` after each block update; a true answer stops
         the run.
@@ -104,6 +107,7 @@ class HuberRegressor(LinearRegressor):
         penalty_factor=None,
         verbose=False,
         callback=None,
+        bounds=None,
     ):
         self.epsilon = epsilon
         self.max_iter = max_iter
@@ -116,6 +120,7 @@ class HuberRegressor(LinearRegressor):
         self.penalty_factor = penalty_factor
         self.verbose = verbose
         self.callback = callback
+        self.bounds = bounds
 
     def fit(self, X, y, sample_weight=None):
         """Fit the model.
@@ -145,6 +150,7 @@ class HuberRegressor(LinearRegressor):
         y = y.astype(np.float64)
         weights = read_sample_weight(sample_weight, X.shape[0])
         factor = self.alpha * penalty_factors(self.penalty_factor, X.shape[1])
+        bounds = read_bounds(self.bounds, X.shape[1], False)
         design = make_design(X, np.ones(len(y)) if self.fit_intercept else np.empty(0))
         start = last_solution(self, X.shape[1])
         if start is None:
@@ -177,6 +183,7 @@ class HuberRegressor(LinearRegressor):
                     l2=scale * (1.0 - self.l1_ratio) * factor,
                     tol=FINER * self.tol,
                     max_iter=self.max_iter,
+                    bounds=bounds,
                     start=start,
                     design=design,
                     verbose=self.verbose,

@@ -12,6 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from bcd.design import make_design
 from bcd.estimators._base import LogisticClassifier, check_settings, warn_unless_solved
 from bcd.estimators._glm import fit_scores, last_solution
+from bcd.estimators._least_squares import read_bounds
 from bcd.estimators._validation import (
     check_number,
     penalty_factors,
@@ -70,6 +71,9 @@ class LogisticRegression(LogisticClassifier):
         Accepted for scikit-learn's sake and without effect.
     penalty_factor : array-like of shape (n_features,), default=None
         Multiples of the whole penalty, feature by feature; 0 leaves a feature unpenalised.
+    bounds : pair of (float or array-like of shape (n_features,)), default=None
+        Lower and upper bounds of the coefficients; signs are bounds of 0. For two
+        classes only.
     callback : callable, default=None
         Called with a :class:`bcd.working_set.Progress` after each block update; a true answer stops
         the run.
@@ -124,6 +128,7 @@ class LogisticRegression(LogisticClassifier):
         n_jobs=None,
         penalty_factor=None,
         callback=None,
+        bounds=None,
     ):
         self.penalty = penalty
         self.C = C
@@ -141,6 +146,7 @@ class LogisticRegression(LogisticClassifier):
         self.n_jobs = n_jobs
         self.penalty_factor = penalty_factor
         self.callback = callback
+        self.bounds = bounds
 
     def fit(self, X, y, sample_weight=None):
         """Fit the model.
@@ -184,11 +190,17 @@ class LogisticRegression(LogisticClassifier):
         weights = read_sample_weight(sample_weight, X.shape[0])
         weights = weights * read_class_weight(self.class_weight, classes, y, sample_weight)[label]
         factor = penalty_factors(self.penalty_factor, X.shape[1])
+        bounds = read_bounds(self.bounds, X.shape[1], False)
+        if bounds is not None and len(classes) > 2:
+            raise ValueError(
+                f"bounds must be None with more than two classes, got {len(classes)} classes."
+            )
         coef, intercept, result = fit_classes(
             X,
             label,
             len(classes),
             weights,
+            bounds=bounds,
             l1=factor * (strength * l1_ratio),
             l2=factor * (strength * (1.0 - l1_ratio)),
             fit_intercept=self.fit_intercept,
@@ -262,6 +274,7 @@ def fit_classes(
     fit_intercept: bool,
     tol: float,
     max_iter: int,
+    bounds=None,
     start=None,
     verbose=False,
     callback=None,
@@ -273,6 +286,8 @@ def fit_classes(
     ----------
     label : ndarray of shape (n_samples,), int
         Numbers of the classes, from 0.
+    bounds : pair of ndarray, default=None
+        For two classes only.
     start : pair of ndarray, default=None
         ``coef_`` and ``intercept_`` to start from.
     design : Design, default=None
@@ -300,6 +315,7 @@ def fit_classes(
             l2=l2,
             tol=tol,
             max_iter=max_iter,
+            bounds=bounds,
             start=first,
             verbose=verbose,
             callback=callback,

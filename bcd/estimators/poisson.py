@@ -6,6 +6,7 @@ import numpy as np
 
 from bcd.estimators._base import LinearRegressor, check_settings
 from bcd.estimators._glm import fit_scores, last_solution
+from bcd.estimators._least_squares import read_bounds
 from bcd.estimators._validation import penalty_factors, read_sample_weight, read_samples
 from problems.losses import POISSON
 
@@ -40,6 +41,8 @@ class PoissonRegressor(LinearRegressor):
         Whether to show a progress bar, see :class:`bcd.ElasticNet`.
     penalty_factor : array-like of shape (n_features,), default=None
         Multiples of the whole penalty, feature by feature; 0 leaves a feature unpenalised.
+    bounds : pair of (float or array-like of shape (n_features,)), default=None
+        Lower and upper bounds of the coefficients; signs are bounds of 0.
     callback : callable, default=None
         Called with a :class:`bcd.working_set.Progress` after each block update; a true answer stops
         the run.
@@ -75,6 +78,7 @@ class PoissonRegressor(LinearRegressor):
         verbose=0,
         penalty_factor=None,
         callback=None,
+        bounds=None,
     ):
         self.alpha = alpha
         self.l1_ratio = l1_ratio
@@ -86,6 +90,7 @@ class PoissonRegressor(LinearRegressor):
         self.verbose = verbose
         self.penalty_factor = penalty_factor
         self.callback = callback
+        self.bounds = bounds
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -124,6 +129,7 @@ class PoissonRegressor(LinearRegressor):
             raise ValueError("y must hold a count above zero, got zeros only (weights regarded).")
         weights = weights / weights.sum()
         factor = penalty_factors(self.penalty_factor, X.shape[1])
+        bounds = read_bounds(self.bounds, X.shape[1], False)
         result, _ = fit_scores(
             X,
             y,
@@ -134,6 +140,7 @@ class PoissonRegressor(LinearRegressor):
             l2=factor * (self.alpha * (1.0 - self.l1_ratio)),
             tol=self.tol,
             max_iter=self.max_iter,
+            bounds=bounds,
             start=last_solution(self, X.shape[1]),
             verbose=self.verbose,
             callback=self.callback,
