@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 LOGGER = logging.getLogger("southwell")
@@ -83,3 +83,20 @@ def reporting(name: str, tol: float, verbose, callback) -> Iterator[Callable | N
         yield report
     finally:
         bar.close()
+
+
+def counted(results: Iterable, total: int, name: str, verbose) -> list:
+    """Collect results as they come, showing how many there are of ``total`` if asked."""
+    if not verbose:
+        return list(results)
+    bar = ProgressBar(name, 0.0)
+    found = []
+    for result in results:
+        found.append(result)
+        if bar.bar is None:
+            LOGGER.info("%s: %d of %d", name, len(found), total)
+        else:
+            bar.bar.n = 100 * len(found) // total
+            bar.bar.set_postfix(done=f"{len(found)} of {total}")
+    bar.close()
+    return found

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import lapack
 
 from bcd._svc_kernels import CONVERGED, NEEDS_ROW, STALLED, descend_pairs
 from bcd.result import Status
@@ -90,8 +91,10 @@ class RowCache:
 
     def product(self, signed: NDArray, index: NDArray) -> NDArray[np.float64]:
         """Return the entries ``index`` of ``K @ signed``."""
-        total = np.zeros(len(index))
         used = np.flatnonzero(signed)
+        if len(self.rows) == len(self.everyone) == len(index):  # all rows at hand, all wanted
+            return signed[used] @ self.rows[used]
+        total = np.zeros(len(index))
         for start in range(0, len(used), CHUNK):
             part = used[start : start + CHUNK]
             total += signed[part] @ self.values(part, index)
@@ -197,7 +200,10 @@ def _polish(cache: RowCache, alpha, score, y, cost) -> NDArray[np.float64] | Non
     system[:-1, :-1], system[-1, -1] = cache.values(free, free), 0.0
     target = np.append(y[free] - score[free], -float(alpha @ y))
     polished = alpha.copy()
-    polished[free] += y[free] * np.linalg.lstsq(system, target, rcond=RANK)[0][:-1]
+    *_, change, rcond, _, _, info = lapack.dsysvx(system, target[:, None])
+    if info != 0 or not rcond > RANK:  # dependent samples: the least of many solutions
+        change = np.linalg.lstsq(system, target, rcond=RANK)[0]
+    polished[free] += y[free] * change.ravel()[:-1]
     inside = (polished[free] >= 0.0).all() and (polished[free] <= cost[free]).all()
     return polished if inside else None
 

@@ -5,8 +5,10 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import sklearn
 import sklearn.linear_model
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_iris, make_classification
+from sklearn.model_selection import GroupKFold
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from bcd import LogisticRegression, LogisticRegressionCV, logistic_path
@@ -72,3 +74,21 @@ def test_averaging_instead_of_refitting():
 def test_bad_parameters_are_refused_by_name(parameters, message):
     with pytest.raises(ValueError, match=message):
         LogisticRegressionCV(**parameters).fit(*problem())
+
+
+def test_groups_reach_the_splitter_by_metadata_routing():
+    X, y = make_classification(60, 4, random_state=0)
+    groups = np.repeat(np.arange(6), 10)
+    splitter = GroupKFold(3)
+    with pytest.raises(ValueError, match="fit must be given X, y and sample_weight only"):
+        LogisticRegressionCV(Cs=2, cv=splitter).fit(X, y, groups=groups)
+    with sklearn.config_context(enable_metadata_routing=True):
+        routed = LogisticRegressionCV(Cs=2, cv=splitter).fit(X, y, groups=groups)
+    given = LogisticRegressionCV(Cs=2, cv=list(splitter.split(X, y, groups))).fit(X, y)
+    np.testing.assert_array_equal(routed.scores_, given.scores_)
+
+
+def test_cross_validation_shows_its_progress(capsys):
+    X, y = make_classification(60, 4, random_state=0)
+    LogisticRegressionCV(Cs=2, cv=3, verbose=1).fit(X, y)
+    assert "3 of 3" in capsys.readouterr().err

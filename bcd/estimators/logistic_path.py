@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
+from sklearn import get_config
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import check_cv
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
@@ -31,6 +33,7 @@ from bcd.estimators.logistic import (
     fit_classes,
     read_class_weight,
 )
+from bcd.progress import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +114,19 @@ def logistic_path(
     )
 
 
+def split_arguments(estimator, params: dict) -> dict:
+    """Return what of the metadata given to ``fit`` is the splitter's."""
+    if not get_config()["enable_metadata_routing"]:
+        if params:
+            raise ValueError(
+                f"fit must be given X, y and sample_weight only, got {', '.join(params)}; "
+                "[sample_weight aside, metadata] is only supported if "
+                "enable_metadata_routing=True, see sklearn.set_config."
+            )
+        return {}
+    return process_routing(estimator, "fit", **params).splitter.split
+
+
 def read_labels(y):
     """Return the classes and each sample's number; raise unless there are two at least."""
     check_classification_targets(y)
@@ -186,8 +202,10 @@ class LogisticRegressionCV(LogisticClassifier):
         Deprecated, as in scikit-learn 1.8: ``l1_ratios`` tells which penalties.
     scoring : str or callable, default=None
         What is maximised over the left-out samples: accuracy when None.
-    tol, max_iter, class_weight, random_state, verbose
+    tol, max_iter, class_weight, random_state
         See :class:`LogisticRegression`.
+    verbose : int, default=0
+        Whether to show a progress bar over folds and shares.
     n_jobs : int, default=None
         Threads.
     refit : bool, default=True
@@ -263,7 +281,7 @@ class LogisticRegressionCV(LogisticClassifier):
         self.use_legacy_attributes = use_legacy_attributes
         self.penalty_factor = penalty_factor
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, **params):
         """Choose C and l1_ratio, and fit.
 
         Parameters
@@ -272,6 +290,9 @@ class LogisticRegressionCV(LogisticClassifier):
         y : array-like of shape (n_samples,)
         sample_weight : float or array-like of shape (n_samples,), default=None
             Counts in fitting and in scoring.
+        **params : dict
+            Handed to the splitter's ``split``, for example ``groups``, where scikit-learn's
+            metadata routing is enabled.
 
         Returns
         -------
@@ -289,7 +310,8 @@ class LogisticRegressionCV(LogisticClassifier):
         classes, label = read_labels(y)
         weights = read_sample_weight(sample_weight, X.shape[0])
         factor = penalty_factors(self.penalty_factor, X.shape[1])
-        folds = list(check_cv(self.cv, y, classifier=True).split(X, y))
+        splitter = check_cv(self.cv, y, classifier=True)
+        folds = list(splitter.split(X, y, **split_arguments(self, params)))
         design = make_design(X, np.ones(X.shape[0]) if self.fit_intercept else np.empty(0))
 
         def train_weights(train):
@@ -305,12 +327,13 @@ class LogisticRegressionCV(LogisticClassifier):
             return chosen * balance[label]
 
         jobs = [(train_weights(train), ratio) for train, _ in folds for ratio in ratios]
-        paths = Parallel(n_jobs=self.n_jobs, prefer="threads")(
+        running = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
             delayed(follow_path)(
                 X, label, len(classes), w, Cs, ratio, factor, design, self.tol, self.max_iter
             )
             for w, ratio in jobs
         )
+        paths = counted(running, len(jobs), type(self).__name__, self.verbose)
         shape = (len(folds), len(ratios), len(Cs))
         self.classes_ = classes
         coefs = np.array([path.coefs for path in paths]).reshape(*shape, -1, X.shape[1])
@@ -342,6 +365,18 @@ class LogisticRegressionCV(LogisticClassifier):
             self.coef_ = coefs[every].mean(axis=0).astype(X.dtype)
             self.intercept_ = intercepts[every].mean(axis=0).astype(X.dtype)
         return self
+
+    def get_metadata_routing(self):
+        """Return what ``fit`` takes itself and what it hands to the splitter.
+
+        Returns
+        -------
+        MetadataRouter
+        """
+        to_split = MethodMapping().add(caller="fit", callee="split")
+        router = MetadataRouter(owner=self).add_self_request(self)
+        splitter = check_cv(self.cv, classifier=True)
+        return router.add(splitter=splitter, method_mapping=to_split)
 
     def _read_ratios(self):
         """Shares of l1 to try, by ``l1_ratios`` or by the deprecated name of a penalty."""

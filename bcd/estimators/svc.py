@@ -228,11 +228,24 @@ class SVC(ClassifierMixin, BaseEstimator):
         members = [kept[y[kept] == label] for label in self.classes_]
         pairs = list(itertools.combinations(range(len(members)), 2))
         signed = np.zeros((len(pairs), len(y)))  # dual variables times labels
+        # the kernel matrix of all samples, class by class: pairs of classes share most of it
+        together, order = None, np.concatenate(members)
+        starts = np.concatenate([[0], np.cumsum([len(group) for group in members])])
+        if self.kernel == "precomputed":
+            together = X[np.ix_(order, order)]
+        elif len(pairs) > 1 and 8 * len(order) ** 2 <= self.cache_size * 2**20:
+            data = X[order]
+            together = self._values(data, data)
         results = []
         for k, (first, second) in enumerate(pairs):
             chosen = np.concatenate([members[first], members[second]])
             label = np.repeat([1.0, -1.0], [len(members[first]), len(members[second])])
-            results.append(self._solve(X, chosen, label, cost[chosen]))
+            if together is None:
+                values = self._values_of(X[chosen])
+            else:
+                parts = [slice(starts[c], starts[c + 1]) for c in (first, second)]
+                values = _blocks_of(together, parts)
+            results.append(self._solve(values, label, cost[chosen]))
             signed[k, chosen] = results[-1].alpha * label
         used = np.abs(signed).max(axis=0) > 0.0
         support = [group[used[group]] for group in members]
@@ -274,19 +287,14 @@ class SVC(ClassifierMixin, BaseEstimator):
         variance = mean(X.multiply(X)) - center**2 if sp.issparse(X) else mean((X - center) ** 2)
         return 1.0 / (X.shape[1] * variance) if variance > 0.0 else 1.0
 
-    def _solve(self, X, chosen, label, cost):
-        if self.kernel == "precomputed":
+    def _values_of(self, data):
+        def values(row, column):
+            part = data if len(column) == data.shape[0] else data[column]
+            return self._values(data[row], part)
 
-            def values(row, column):
-                return X[np.ix_(chosen[row], chosen[column])]
+        return values
 
-        else:
-            data = X[chosen]
-
-            def values(row, column):
-                part = data if len(column) == len(chosen) else data[column]
-                return self._values(data[row], part)
-
+    def _solve(self, values, label, cost):
         result = solve_kernel_svm(
             values,
             label,
@@ -413,3 +421,15 @@ class SVC(ClassifierMixin, BaseEstimator):
         if self.break_ties:
             votes += sums
         return self.classes_[votes.argmax(axis=1)]
+
+
+def _blocks_of(matrix, parts):
+    """Give access to the rows and columns of a matrix in the slices ``parts``."""
+    places = np.concatenate([np.arange(part.start, part.stop) for part in parts])
+
+    def values(row, column):
+        if len(row) == len(column) == len(places):  # all of them: copied in runs
+            return np.block([[matrix[left, right] for right in parts] for left in parts])
+        return matrix[np.ix_(places[row], places[column])]
+
+    return values
