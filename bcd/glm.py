@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bcd._certificate_kernels import fenchel_gap
+from bcd._penalty_kernels import fenchel_gap
 from bcd._score_kernels import dual_distance
 from bcd.design import Design, nonzero_columns
 from bcd.duality import ROUNDING

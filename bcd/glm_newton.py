@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
-from bcd._certificate_kernels import fenchel_gap
 from bcd._glm_block_kernels import squared_violation, sweep_columns, sweep_gram
+from bcd._penalty_kernels import fenchel_gap
 from bcd._score_kernels import evaluate_losses
 from bcd.glm_block import Block, SparseBlock
 from bcd.separable import Separable
