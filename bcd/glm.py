@@ -144,8 +144,11 @@ def solve_glm(
             inner_tol = max(0.3 * tol, 0.05 * min(certificate.gap, scores.value))
         else:
             inner_tol = min(0.3 * tol, 0.03 * inner_tol)
+        before = xb
         xb, moved, _ = descend_block(scores, block, xb, penalty.take(block.columns), inner_tol)
         shift += moved
+        if scores.intercept and not block.centered:  # the shift is that of centred columns
+            shift += float(design.means[block.columns] @ (xb - before))
         x[block.columns] = xb
         n_iter += 1
     c0 = shift - float(design.means @ x) if scores.intercept else 0.0

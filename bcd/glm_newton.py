@@ -85,7 +85,7 @@ class Scores:
                 step *= 0.5
                 if abs(step) < 1e-16:
                     return moved
-            if abs(self._slope.sum()) >= abs(total):  # rounding only
+            if abs(self._slope.sum()) >= abs(total) and abs(total) <= 1e-6 * size:  # rounding only
                 break
             self.accept()
             moved += step

@@ -17,7 +17,9 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from bcd import LogisticRegression
 from bcd.design import make_design
 from bcd.glm_block import DRIFT, make_block
+from bcd.glm_newton import Scores
 from experiments.certificates import logistic_gap
+from problems.losses import LOGISTIC
 
 
 @parametrize_with_checks([LogisticRegression(), LogisticRegression(l1_ratio=0.5)])
@@ -228,3 +230,26 @@ def test_bad_data_are_refused_before_any_work(arguments, message):
     with pytest.raises(ValueError, match=message):
         model.fit(*arguments)
     assert not hasattr(model, "coef_")
+
+
+@pytest.mark.parametrize(
+    ("seed", "n_classes", "C", "l1_ratio", "tol"),
+    [(1, 2, 0.01, 0.5, 1e-4), (2, 2, 100.0, 1.0, 1e-7), (3, 3, 0.01, 0.5, 1e-7)]
+    + [(seed, 3, 30.0, 0.5, 1e-7) for seed in range(4, 8)],
+)
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_scales_of_features_may_differ_by_1e8(seed, n_classes, C, l1_ratio, tol, kind):
+    X, y = problem(50, 40, seed, n_classes)
+    X = X * 10.0 ** np.random.default_rng(seed).integers(-4, 5, 40)
+    given_X = sp.csc_array(X) if kind == "sparse" else X
+    model = LogisticRegression(C=C, l1_ratio=l1_ratio, tol=tol).fit(given_X, y)
+    _, gap = logistic_gap(X, y, model.coef_, model.intercept_, C, l1_ratio)
+    assert gap <= 2 * tol * 50 * np.log(n_classes)
+
+
+def test_an_intercept_far_from_zero_is_found():
+    scores = Scores(LOGISTIC, 0.0, np.resize([1.0, -1.0], 40), np.ones(40), True)
+    scores.set(np.full(40, 80.0))  # both halves' slopes are flat to the last digit
+    moved = scores.center()
+    assert abs(moved + 80.0) <= 1e-9
+    assert abs(scores.slope.sum()) <= 1e-9
