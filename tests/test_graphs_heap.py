@@ -87,3 +87,16 @@ def test_remove_moves_the_filling_vertex_up_where_its_branch_had_larger_keys():
     assert_in_order(heap, {v: heap.key[v] for v in (0, 1, 2, 3, 4, 6, 7, 8, 9)})
     assert heap_pop(heap) == 0
     assert [heap.key[heap_pop(heap)] for _ in range(8)] == [1, 1, 1, 2, 10, 12, 13, 14]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_vertex_of_a_full_heap_can_be_removed_in_any_order(seed):
+    rng = np.random.default_rng(seed)
+    heap, expected = make_heap(N), {}
+    for v in range(N):
+        expected[v] = float(rng.integers(40))
+        heap_push(heap, v, expected[v])
+    for v in rng.permutation(N):  # those inside leave a hole that is filled from below
+        heap_remove(heap, v)
+        del expected[v]
+        assert_in_order(heap, expected)
