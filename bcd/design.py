@@ -96,8 +96,15 @@ class DenseDesign:
             out += other @ part.T
         return out
 
-    def _slab(self, columns: Columns, start: int, shift: Vector) -> NDArray[np.float64]:
-        out = np.empty((len(columns), min(SLAB, self.shape[0] - start)))
+    def gathered(self) -> NDArray[np.float64]:
+        """Return all columns, centred and weighted, of shape (n_features, n_samples)."""
+        columns = np.arange(self.shape[1], dtype=np.int32)
+        return self._slab(columns, 0, self.shift, self.shape[0])
+
+    def _slab(
+        self, columns: Columns, start: int, shift: Vector, rows: int = SLAB
+    ) -> NDArray[np.float64]:
+        out = np.empty((len(columns), min(rows, self.shape[0] - start)))
         root = np.empty(0) if self.root is None else self.root
         gather = gather_from_columns if self.by_columns else gather_from_rows
         gather(self.matrix, start, columns, self.means, root, shift, out)

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bcd._certificate_kernels import UNPENALISED, violating_zeros
-from bcd.active_set import GramProblem
-from bcd.design import Design, nonzero_columns, project_out
+from bcd.block_solver import Memory, WorkingSet
+from bcd.design import Design, SparseDesign, nonzero_columns, project_out
 from bcd.duality import Certificate, certify
 from bcd.result import History, Result, Status, ask
 from bcd.screening import screen
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 FIRST_BLOCK = 64
 GROWTH = 0.6  # zeros in the working set, in multiples of the support
+GROWTH_SPARSE = 1.2  # the same on sparse data, where more columns cost little
 CROWDED = 1.5  # times what is needed: the working set is cleared of the rest
 EASE = 0.65  # of the penalty at which the first feature left out would gain
 SCREENING_SAVES = 1000  # features from which on a pass costs more than screening
@@ -44,15 +45,6 @@ class Progress:
     gap: float
     x: NDArray[np.float64]
     time_s: float = 0.0
-
-
-@dataclass(slots=True)
-class Memory:
-    """What a run can take over from one with other penalties: its working set and solution."""
-
-    x: NDArray[np.float64] | None = None
-    problem: GramProblem = field(default_factory=GramProblem)
-    block: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, dtype=np.int32))
 
 
 @dataclass(slots=True)
@@ -140,14 +132,11 @@ def solve_working_sets(
     if start_x is not None:
         x[everything] = start_x[everything]
     x[everything] = np.clip(x[everything], penalty.lower[everything], penalty.upper[everything])
-    problem, block, energy = memory.problem, memory.block, float(b @ b)
-    problem.change_penalty(x[block], penalty.take(block))
-    in_block = np.zeros(design.shape[1], dtype=np.bool_)
-    in_block[block] = True
     support = np.flatnonzero(x).astype(np.int32)
     r = _residual(design, b, support, x)
     c = design.correlate(r, candidates)
     start = c if len(support) == 0 and len(candidates) == len(x) else None
+    block = WorkingSet(design, b, start, x, penalty, memory)
     best_gap, n_iter, eased, exact = np.inf, 0, np.inf, False
 
     def result(status: Status) -> Result:
@@ -184,10 +173,10 @@ def solve_working_sets(
             break
         if len(candidates) > SCREENING_SAVES:
             candidates, c = screen(
-                certificate, candidates.copy(), c.copy(), x, penalty, design.squares, in_block
+                certificate, candidates.copy(), c.copy(), x, penalty, design.squares, block.inside
             )
-        chosen, ease = _greedy_block(design, candidates, c, x, penalty, in_block, len(support))
-        new = chosen[~in_block[chosen]]
+        chosen, ease = _greedy_block(design, candidates, c, x, penalty, block.inside, len(support))
+        new = chosen[~block.inside[chosen]]
         if len(new) == 0 and exact and certificate.gap > 0.5 * best_gap:
             status = Status.STALLED
             break
@@ -195,26 +184,21 @@ def solve_working_sets(
             ease = max(1.0, EASE * eased)
         lowered, eased = ease < eased, min(ease, eased)
         if lowered and len(block) + len(new) > CROWDED * (len(support) + len(chosen)):
-            in_block[:] = False
-            in_block[support] = True
-            in_block[chosen] = True
-            kept = in_block[block]
-            problem.keep(kept)
-            block = block[kept]
-        if len(new):
-            linear = start[new] if start is not None else design.correlate(b, new)
-            _admit(design, problem, block, new, linear, x, penalty)
-            block = np.concatenate([block, new])
-            in_block[new] = True
-        exact = eased == 1.0
-        best_gap = min(best_gap, certificate.gap) if exact else np.inf
-        problem.solve(0.3 * tol, eased, energy)
-        x[block] = problem.x[: problem.size]
+            block.keep(support, chosen)
+        block.take(new)
+        best_gap = min(best_gap, certificate.gap) if eased == 1.0 else np.inf
+        exact = block.solve(
+            r,
+            len(support) + len(new),
+            tol=tol,
+            ease=eased,
+            gap=certificate.gap if len(new) else 0.0,
+        )
         n_iter += 1
         support = np.flatnonzero(x).astype(np.int32)
         r = _residual(design, b, support, x)
         c = design.correlate(r, candidates)
-    memory.x, memory.problem, memory.block = x, problem, block
+    memory.x, memory.problem, memory.block = x, block.problem, block.columns
     return result(status)
 
 
@@ -253,21 +237,11 @@ def _greedy_block(
     l1, _, lower, upper = penalty
     n = violating_zeros(c, x, l1, lower, upper, design.squares, in_block, candidates, place, ratio)
     place, ratio = place[:n], ratio[:n]
-    room = max(FIRST_BLOCK, int(GROWTH * n_support))
+    growth = GROWTH_SPARSE if isinstance(design, SparseDesign) else GROWTH
+    room = max(FIRST_BLOCK, int(growth * n_support))
     if n <= room:
         return candidates[place], 1.0
     order = np.argpartition(-ratio, room)
     first_out = float(ratio[order[room]])
     ease = max(1.0, EASE * first_out) if first_out < UNPENALISED else 1.0
     return candidates[place[order[:room]]], ease
-
-
-def _admit(design, problem, block, chosen, linear, x, penalty) -> None:
-    nothing = np.empty((0, len(chosen)))
-    problem.grow(
-        design.gram(block, chosen) if len(block) else nothing,
-        design.gram(chosen, chosen),
-        linear,
-        x[chosen],
-        penalty.take(chosen),
-    )

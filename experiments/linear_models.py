@@ -3,7 +3,9 @@
 Every solver must bring an independently computed duality gap, divided by the objective at zero,
 below 1e-3, 1e-6 and 1e-9; its best time for each counts. Writes ``FAMILY.csv`` (every run),
 ``FAMILY.md`` (ratios to the best peer) and two pictures (time against gap, performance profile) to
-``output/linear_models``.
+``output/linear_models``; with ``--publish`` page and pictures go to ``docs`` as well, and a page
+over all families raced so far. Cells are kept as they are raced: ``--resume`` goes on with the
+others.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ FAMILIES: dict[str, tuple[str, dict, str]] = {
     "logistic_l1": ("experiments.race_logistic", {"kind": "l1"}, "l1 logistic regression"),
     "logistic_l2": ("experiments.race_logistic", {"kind": "l2"}, "l2 logistic regression"),
 }
+DOCS = Path(__file__).parent.parent / "docs"
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -41,6 +44,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--setting", nargs="*", help="only these settings, for example /20")
     parser.add_argument("--solver", nargs="*", help="only these solvers")
     parser.add_argument("--budget", type=float, help="seconds a solver may use up in a cell")
+    parser.add_argument("--resume", action="store_true", help="keep cells raced before")
+    parser.add_argument("--publish", action="store_true", help="write to docs/results too")
     parser.add_argument("--threads", default="1", help="BLAS threads: a number, or 'default'")
     parser.add_argument("--output", type=Path, default=Path("output/linear_models"))
     options = parser.parse_args(arguments)
@@ -50,13 +55,21 @@ def main(arguments: list[str]) -> None:
         command = [sys.executable, "-m", "experiments", "linear_models", *arguments]
         sys.stdout.flush()
         os.execve(sys.executable, command, environment)
+    from experiments.race_overview import publish_overview
     from experiments.race_report import Report
 
     for family in options.family:
         module, extra, purpose = FAMILIES[family]
         races = importlib.import_module(module)
         report = Report(family, purpose, options.output, options.threads)
+        if options.resume:
+            report.resume()
+        else:
+            report.record.unlink(missing_ok=True)
         report.warm(races.small_cells(**extra), options.solver)
         for cell in races.cells(options.quick, **extra):
             report.run(cell, options.data, options.setting, options.solver, options.budget)
         report.write()
+        if options.publish:
+            report.publish(DOCS)
+            publish_overview(options.output, DOCS, {k: v[2] for k, v in FAMILIES.items()})

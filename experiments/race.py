@@ -9,7 +9,8 @@ and a line in ``experiments.linear_models.FAMILIES``. A :class:`Cell` is one pro
 each a function of a tolerance that returns its coefficients, and the gap that judges them, written
 in plain numpy apart from every solver. Each solver is run with ever tighter tolerance; its fastest
 run below a level counts. Solvers take turns, each in a process of its own forked after compiling,
-so that one which will not stop can be ended when its budget is used up.
+so that one which will not stop can be ended when its budget is used up; so is one whose last run
+took ``HOPELESS`` times as long as another's below the last level.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from types import ModuleType
 
 import numpy as np
@@ -32,6 +33,9 @@ LEVELS = (1e-3, 1e-6, 1e-9)
 LADDER = (0.1, 0.03, 0.01, 3e-3, *(10.0**-k for k in range(3, 14)))
 SHORT_S = 0.02  # runs below this are repeated ten times, the others REPEATS times
 REPEATS = 5
+REPEATS_S = 1.0  # seconds after which a run is not repeated any more
+CLOSE = 3.0  # times the fastest below a level: slower runs there are not timed again
+HOPELESS = 10.0  # times the fastest below the last level
 
 Solver = Callable[[float], NDArray]
 
@@ -77,11 +81,23 @@ class Run:
 
 @dataclass
 class Outcome:
-    """All runs of a cell, and why solvers were ended early."""
+    """All runs of a cell by its solvers' names, and why solvers were ended early."""
 
-    cell: Cell
+    family: str
+    data: str
+    setting: str
+    names: list[str]
     runs: list[Run]
     remarks: dict[str, str]
+
+    def as_record(self) -> dict:
+        """Return plain lists and numbers, from which :meth:`from_record` makes it again."""
+        return asdict(self)
+
+    @classmethod
+    def from_record(cls, record: dict) -> Outcome:
+        """Make an outcome from what ``as_record`` returned."""
+        return cls(**(record | {"runs": [Run(**run) for run in record["runs"]]}))
 
     def best(self, solver: str, level: float) -> float | None:
         """Best time of a solver below a level of the gap, None when it never got there."""
@@ -92,7 +108,7 @@ class Outcome:
         """Time and name of the fastest other solver, None when nobody got there."""
         times = [
             (found, name)
-            for name in self.cell.solvers
+            for name in self.names
             if name != OURS and (found := self.best(name, level)) is not None
         ]
         return min(times, default=None)
@@ -188,27 +204,43 @@ def race(cell: Cell) -> Outcome:
                     runs.append(Run(name, tol, float(cell.gap(answer[1])), [answer[0]]))
                 if answer is None or runs[-1].gap <= LEVELS[-1]:
                     del racing[name]
+                elif _hopeless(runs):
+                    runner.remark = f"ended at tol {tol:.0e}, {HOPELESS:g} times slower"
+                    del racing[name]
         _time_again(runs, runners, cell.budget_s)
     finally:
         for runner in runners.values():
             runner.close()
     remarks = {name: runner.remark for name, runner in runners.items() if runner.remark}
-    return Outcome(cell, runs, remarks)
+    return Outcome(cell.family, cell.data, cell.setting, list(runners), runs, remarks)
+
+
+def _hopeless(runs: list[Run]) -> bool:
+    """Whether the last run's solver can be the fastest nowhere any more."""
+    last = runs[-1]
+    below = [run.time_s for run in runs if run.gap <= LEVELS[-1]]
+    return last.time_s > max(HOPELESS * min(below, default=np.inf), SHORT_S)
 
 
 def _time_again(runs: list[Run], runners: dict[str, Runner], budget_s: float) -> None:
     chosen: list[Run] = []
-    for name, runner in runners.items():
-        runner.left_s = 0.0 if runner.remark else budget_s
-        for level in LEVELS:
-            below = [run for run in runs if run.solver == name and run.gap <= level]
-            below.sort(key=lambda run: run.times_s[0])
-            chosen += [run for run in below[:2] if run not in chosen]
+    for level in LEVELS:
+        below = sorted((run for run in runs if run.gap <= level), key=lambda run: run.times_s[0])
+        for name in runners:
+            own = [run for run in below if run.solver == name][:2]
+            chosen += [
+                run
+                for run in own
+                if run.times_s[0] <= CLOSE * below[0].times_s[0] and run not in chosen
+            ]
+    for runner in runners.values():
+        runner.left_s = budget_s if runner.process.is_alive() else 0.0
     scouted = {id(run): run.times_s.pop() for run in chosen}
     for turn in range(2 * REPEATS):
         for run in chosen:
             runner, first_s = runners[run.solver], scouted[id(run)]
-            if runner.left_s > first_s and (turn < REPEATS or first_s < SHORT_S):
+            wanted = first_s < SHORT_S or (turn < REPEATS and turn * first_s < REPEATS_S)
+            if wanted and runner.left_s > first_s:
                 answer = runner.run(run.tol)
                 if answer is not None:
                     run.times_s.append(answer[0])

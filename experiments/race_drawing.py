@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.race import LEVELS, OURS, Outcome
+from experiments.race import HOPELESS, LEVELS, OURS, Outcome
 
 FLOOR = 1e-13
 
@@ -23,7 +23,7 @@ def colors(outcomes: list[Outcome]) -> dict[str, str]:
         "#b0653a",
         "#c08bb0",
     )
-    names = list(dict.fromkeys(name for outcome in outcomes for name in outcome.cell.solvers))
+    names = list(dict.fromkeys(name for outcome in outcomes for name in outcome.names))
     peers = [name for name in names if name != OURS]
     cycle = (others[k % len(others)] for k in range(len(peers)))
     return {OURS: "#c8102e", **dict(zip(peers, cycle, strict=True))}
@@ -40,7 +40,7 @@ def draw_time_against_gap(outcomes: list[Outcome], file: Path) -> None:
     )
     palette = colors(outcomes)
     for axis, outcome in zip(axes.flat, outcomes, strict=False):
-        for name in outcome.cell.solvers:
+        for name in outcome.names:
             runs = sorted((r.time_s, r.gap) for r in outcome.runs if r.solver == name)
             if runs:
                 times, gaps = np.array(runs).T
@@ -49,7 +49,7 @@ def draw_time_against_gap(outcomes: list[Outcome], file: Path) -> None:
                 axis.loglog(
                     1e3 * times, gaps, "o-", markersize=3, color=palette[name], label=name, **style
                 )
-        axis.set_title(f"{outcome.cell.data} {outcome.cell.setting}", fontsize=9)
+        axis.set_title(f"{outcome.data} {outcome.setting}", fontsize=9)
         axis.grid(alpha=0.3)
         axis.tick_params(labelsize=7)
     for axis in axes.flat[len(outcomes) :]:
@@ -73,12 +73,12 @@ def draw_profile(outcomes: list[Outcome], file: Path) -> None:
         1, len(LEVELS), figsize=(11, 3.4), layout="constrained", sharey=True
     )
     palette = colors(outcomes)
-    factors = np.geomspace(1.0, 100.0, 200)
+    factors = np.geomspace(1.0, HOPELESS, 200)  # slower solvers were ended
     for axis, level in zip(axes, LEVELS, strict=True):
         for name, color in palette.items():
             ratios = []
             for outcome in outcomes:
-                found = [outcome.best(other, level) for other in outcome.cell.solvers]
+                found = [outcome.best(other, level) for other in outcome.names]
                 best = min((time for time in found if time is not None), default=None)
                 mine = outcome.best(name, level)
                 ratios.append(np.inf if mine is None or best is None else mine / best)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import importlib.metadata
+import json
 import os
 import platform
 from pathlib import Path
@@ -16,7 +17,8 @@ from experiments.race import LEVELS, OURS, Cell, Outcome, first_calls, race
 PACKAGES = (
     "southwell numpy scipy numba scikit-learn celer skglm adelie blitzl1 cyanure snapml glum"
 ).split()
-MANY = 8  # panels of a picture at most
+MANY = 12  # panels of a picture at most
+TOLERATED = 1.1  # times the best peer's time
 
 
 def versions() -> str:
@@ -36,31 +38,52 @@ def milliseconds(seconds: float | None) -> str:
 
 
 class Report:
-    """Runs cells, prints a line each, and writes the files at the end."""
+    """Runs cells, prints a line each, keeps each at once, and writes the files at the end."""
 
     def __init__(self, family: str, purpose: str, output: Path, threads: str):
         self.family, self.purpose, self.output, self.threads = family, purpose, output, threads
         self.outcomes: list[Outcome] = []
         self.first: dict[str, float] = {}
+        self.kept: dict[tuple[str, str], Outcome] = {}
+
+    @property
+    def record(self) -> Path:
+        """Where each cell is kept as soon as it has been raced, a line of JSON each."""
+        return self.output / f"{self.family}.jsonl"
+
+    def resume(self) -> None:
+        """Take the cells that an earlier call kept; they are not raced again."""
+        if self.record.is_file():
+            for line in self.record.read_text().splitlines():
+                outcome = Outcome.from_record(json.loads(line))
+                self.kept[outcome.data, outcome.setting] = outcome
 
     def warm(self, cells: list[Cell], solvers: list[str] | None) -> None:
         """Compile everything on tiny problems, and note how long the first calls took."""
         self.first = first_calls([_only(cell, solvers) for cell in cells])
         first = ", ".join(f"{name} {seconds:.2f}" for name, seconds in self.first.items())
-        print(f"== {self.family}: {self.purpose}; first calls (s): {first}")
+        print(f"== {self.family}: {self.purpose}; first calls (s): {first}", flush=True)
 
     def run(self, cell: Cell, data, settings, solvers, budget_s: float | None) -> None:
-        """Race a cell, unless it was not asked for."""
+        """Race a cell, unless it was not asked for or was raced before."""
         if (data and cell.data not in data) or (settings and cell.setting not in settings):
+            return
+        if (cell.data, cell.setting) in self.kept:
+            self.outcomes.append(self.kept[cell.data, cell.setting])
             return
         cell = _only(cell, solvers)
         if budget_s is not None:
-            cell = dataclasses.replace(cell, budget_s=budget_s)
+            cell = dataclasses.replace(cell, budget_s=min(budget_s, cell.budget_s))
         outcome = race(cell)
         self.outcomes.append(outcome)
-        print("  ".join([f"{cell.data:<30} {cell.setting:<6}", *map(_short, _levels(outcome))]))
+        self.output.mkdir(parents=True, exist_ok=True)
+        with self.record.open("a") as stream:
+            stream.write(json.dumps(outcome.as_record()) + "\n")
+        row = map(_short, levels_of(outcome))
+        print("  ".join([f"{cell.data:<30} {cell.setting:<6}", *row]), flush=True)
         if outcome.remarks:
-            print(" " * 38 + "; ".join(f"{k}: {v}" for k, v in outcome.remarks.items()))
+            remarks = "; ".join(f"{k}: {v}" for k, v in outcome.remarks.items())
+            print(" " * 38 + remarks, flush=True)
 
     def write(self) -> None:
         """Write CSV, Markdown and pictures, and print the summary."""
@@ -68,24 +91,45 @@ class Report:
             return
         self.output.mkdir(parents=True, exist_ok=True)
         self._write_csv(self.output / f"{self.family}.csv")
-        summary = self.summary()
-        lines = [f"# Race: {self.purpose}", "", *self.table(), "", *summary, ""]
-        (self.output / f"{self.family}.md").write_text("\n".join(lines))
-        print("\n".join(summary))
+        self._write_page(self.output, self.output, self.family)
+        print("\n".join(self.summary()), flush=True)
+
+    def publish(self, docs: Path) -> None:
+        """Write the page and its pictures into the documentation."""
+        if self.outcomes:
+            self._write_page(docs / "results", docs / "images", f"linear_models_{self.family}")
+
+    def _write_page(self, folder: Path, images: Path, name: str) -> None:
         from experiments.race_drawing import draw_profile, draw_time_against_gap
 
-        draw_profile(self.outcomes, self.output / f"{self.family}_profile.png")
-        draw_time_against_gap(self.outcomes[:MANY], self.output / f"{self.family}_gap.png")
+        profile, gaps = images / f"{name}_profile.png", images / f"{name}_gap.png"
+        draw_profile(self.outcomes, profile)
+        draw_time_against_gap(_spread(self.outcomes, MANY), gaps)
+        shown = [os.path.relpath(file, folder) for file in (profile, gaps)]
+        lines = [
+            f"# Race: {self.purpose}",
+            "",
+            f"Written by `python -m experiments linear_models --family {self.family}`.",
+            "",
+            *self.summary(),
+            "",
+            f"![Share of cells below the gap within a multiple of the best time]({shown[0]})",
+            "",
+            *self.table(),
+            "",
+            f"![Proven gap against time]({shown[1]})",
+            "",
+        ]
+        (folder / f"{name}.md").write_text("\n".join(lines))
 
     def _write_csv(self, file: Path) -> None:
         with file.open("w", newline="") as stream:
             writer = csv.writer(stream)
             writer.writerow("family data setting solver tol gap time_s repeats".split())
             for outcome in self.outcomes:
-                cell = outcome.cell
                 for run in outcome.runs:
                     row = (run.solver, run.tol, run.gap, run.time_s, len(run.times_s))
-                    writer.writerow((cell.family, cell.data, cell.setting, *row))
+                    writer.writerow((outcome.family, outcome.data, outcome.setting, *row))
 
     def table(self) -> list[str]:
         """Rows of ours / best peer / ratio at each level."""
@@ -93,35 +137,69 @@ class Report:
         lines = [f"| data | setting |{head}", "| --- | --- |" + " --- | --- | --- |" * len(LEVELS)]
         for outcome in self.outcomes:
             entries = []
-            for ours, other, name, ratio in _levels(outcome):
+            for ours, other, name, ratio in levels_of(outcome):
                 best = f"{milliseconds(other)} {name}" if name else "-"
                 entries.append(f" {milliseconds(ours)} | {best} | {_ratio(ratio)} |")
-            lines.append(f"| {outcome.cell.data} | {outcome.cell.setting} |{''.join(entries)}")
+            lines.append(f"| {outcome.data} | {outcome.setting} |{''.join(entries)}")
         return lines
 
     def summary(self) -> list[str]:
         """Geometric means, the worst cells, and what ran."""
         lines = ["Milliseconds; ratio = best peer / ours; `-`: not reached within the budget.", ""]
         for k, level in enumerate(LEVELS):
-            rows = [(_levels(outcome)[k], outcome.cell) for outcome in self.outcomes]
-            ratios = [(row[3], cell) for row, cell in rows if row[3] is not None]
-            alone = sum(row[0] is not None and row[1] is None for row, _ in rows)
-            missed = sum(row[0] is None for row, _ in rows)
+            found = standing(self.outcomes, k)
             line = f"* Gap {level:.0e}: "
-            if ratios:
-                mean = np.exp(np.mean([np.log(ratio) for ratio, _ in ratios]))
-                worst, cell = min(ratios, key=lambda pair: pair[0])
-                lost = sum(ratio < 1.0 for ratio, _ in ratios)
+            if found.n_cells:
                 line += (
-                    f"geometric mean {mean:.2f} over {len(ratios)} cells; worst {worst:.2f} "
-                    f"({cell.data} {cell.setting}); slower than the best peer in {lost}; "
+                    f"geometric mean {found.mean:.2f} over {found.n_cells} cells; worst "
+                    f"{found.worst:.2f} ({found.worst_cell}); slower than the best peer in "
+                    f"{found.n_slower}, by more than a tenth in {found.n_lost}; "
                 )
-            lines.append(line + f"only we arrived in {alone}; we did not arrive in {missed}.")
+            lines.append(
+                line + f"only we arrived in {found.n_alone}; we did not arrive in {found.n_missed}."
+            )
         lines += [
             "",
             f"First calls (s): {', '.join(f'{k} {v:.2f}' for k, v in self.first.items())}.",
         ]
         return [*lines, f"BLAS threads: {self.threads}. {versions()}."]
+
+
+@dataclasses.dataclass(frozen=True)
+class Standing:
+    """How a family stands at one level: ratios of the best peer's time to ours."""
+
+    n_cells: int
+    mean: float
+    worst: float
+    worst_cell: str
+    n_slower: int
+    n_lost: int
+    n_alone: int
+    n_missed: int
+
+
+def standing(outcomes: list[Outcome], level: int) -> Standing:
+    """Sum a family up at the level of that number."""
+    rows = [(levels_of(outcome)[level], outcome) for outcome in outcomes]
+    ratios = [(row[3], outcome) for row, outcome in rows if row[3] is not None]
+    worst, where = min(ratios, key=lambda pair: pair[0], default=(np.nan, None))
+    return Standing(
+        n_cells=len(ratios),
+        mean=float(np.exp(np.mean([np.log(ratio) for ratio, _ in ratios]))) if ratios else np.nan,
+        worst=worst,
+        worst_cell=f"{where.data} {where.setting}".strip() if where else "",
+        n_slower=sum(ratio < 1.0 for ratio, _ in ratios),
+        n_lost=sum(ratio < 1.0 / TOLERATED for ratio, _ in ratios),
+        n_alone=sum(row[0] is not None and row[1] is None for row, _ in rows),
+        n_missed=sum(row[0] is None for row, _ in rows),
+    )
+
+
+def _spread(outcomes: list[Outcome], many: int) -> list[Outcome]:
+    """Return at most so many, evenly from first to last."""
+    places = np.linspace(0, len(outcomes) - 1, min(many, len(outcomes))).round().astype(int)
+    return [outcomes[k] for k in places]
 
 
 def _only(cell: Cell, solvers: list[str] | None) -> Cell:
@@ -131,7 +209,8 @@ def _only(cell: Cell, solvers: list[str] | None) -> Cell:
     return dataclasses.replace(cell, solvers=kept)
 
 
-def _levels(outcome: Outcome) -> list[tuple]:
+def levels_of(outcome: Outcome) -> list[tuple]:
+    """Return our time, the best peer's, its name and the ratio, level by level."""
     rows = []
     for level in LEVELS:
         ours, best = outcome.best(OURS, level), outcome.best_peer(level)

@@ -1,12 +1,14 @@
 """The protocol of the races: levels, budgets, missing peers, files that are written."""
 
+import json
 import time
 
 import numpy as np
 import pytest
 
 from experiments import linear_models
-from experiments.race import LEVELS, OURS, Cell, peer, race
+from experiments.race import LEVELS, OURS, Cell, Outcome, Run, peer, race
+from experiments.race_overview import publish_overview
 from experiments.race_report import Report
 
 
@@ -65,3 +67,43 @@ def test_the_report_writes_table_runs_and_pictures(outcome, tmp_path, capsys):
     assert "| toy | /1 |" in (tmp_path / "toy.md").read_text()
     for name in ("toy_gap.png", "toy_profile.png"):
         assert (tmp_path / name).stat().st_size > 1000
+
+
+def test_a_cell_that_was_kept_is_not_raced_again(tmp_path):
+    calls = []
+
+    def counted(tol):
+        calls.append(tol)
+        return np.array([tol])
+
+    cell = Cell("toy", "toy", "/1", lambda coef: float(coef[0]), {OURS: counted}, budget_s=0.5)
+    first = Report("toy", "a toy", tmp_path, "1")
+    first.run(cell, None, None, None, None)
+    again = Report("toy", "a toy", tmp_path, "1")
+    again.resume()
+    calls.clear()
+    again.run(cell, None, None, None, None)
+    assert not calls and again.outcomes == first.outcomes
+
+
+def test_one_that_is_ten_times_slower_is_ended():
+    def slow(tol):
+        time.sleep(0.1)
+        return np.array([1e-2])
+
+    solvers = {OURS: lambda tol: np.array([1e-10]), "slow": slow}
+    ended = race(Cell("toy", "toy", "/1", lambda coef: float(coef[0]), solvers, budget_s=5.0))
+    assert "10 times slower" in ended.remarks["slow"]
+    assert sum(run.solver == "slow" for run in ended.runs) == 1
+
+
+def test_the_overview_lists_families_and_the_cells_behind(tmp_path):
+    (tmp_path / "results").mkdir()
+    times = {OURS: 2.0, "other": 1.0}
+    runs = [Run(name, 1e-9, 1e-10, [seconds]) for name, seconds in times.items()]
+    record = json.dumps(Outcome("toy", "data", "/5", list(times), runs, {}).as_record())
+    (tmp_path / "toy.jsonl").write_text(record + "\n")
+    publish_overview(tmp_path, tmp_path, {"toy": "a toy", "absent": "not raced"})
+    page = (tmp_path / "results" / "linear_models.md").read_text()
+    assert "[a toy](linear_models_toy.md) | 1 | 0.50 | 0.50 (data /5) | 1 |" in page
+    assert "| toy | data | /5 | 1e-09 | 2e+03 | 1e+03 | 0.50 |" in page and "absent" not in page

@@ -10,13 +10,16 @@ from bcd.estimators._base import warn_unless_solved
 from bcd.least_squares import solve_smooth
 from bcd.progress import ProgressBar
 from bcd.result import Result
+from bcd.whole import whole_problem
 from bcd.working_set import Memory, solve_working_sets
+
+NONNEGATIVE = (0.0, np.inf)
 
 
 def read_bounds(bounds, n_features: int, positive: bool):
     """Return bounds as arrays of shape (n_features,), or None where there are none."""
     if bounds is None:
-        return (0.0, np.inf) if positive else None
+        return NONNEGATIVE if positive else None
     if not isinstance(bounds, tuple | list) or len(bounds) != 2:
         raise ValueError(f"bounds must be a pair (lower, upper), got {bounds!r}.")
     pair = []
@@ -78,9 +81,17 @@ def solve(
     b = project_out(design.u, target)
     absolute_tol = tol * float(b @ b)
     l1, l2 = n_samples * alpha * l1_ratio, n_samples * alpha * (1.0 - l1_ratio)
+    result = None
     if l1 == 0.0 and bounds is None and (l2 == 0.0 or penalty_factor is None):
         result = solve_smooth(design, b, l2, tol=absolute_tol)
-    else:
+    elif (
+        penalty_factor is None
+        and (bounds is None or bounds is NONNEGATIVE)
+        and callback is None
+        and not verbose
+    ):
+        result = _solve_whole(design, b, l1, l2, bounds is not None, absolute_tol, start, memory)
+    if result is None:
         factor = np.ones(n_features) if penalty_factor is None else penalty_factor
         bar = ProgressBar(name, absolute_tol) if verbose else None
 
@@ -104,4 +115,18 @@ def solve(
         if bar is not None:
             bar.close()
     warn_unless_solved(result, absolute_tol, n_samples)
+    return result
+
+
+def _solve_whole(design, b, l1, l2, positive, tol, start, memory) -> Result | None:
+    """Solve at once where the features are few; None where they are not, or it failed."""
+    whole = memory.whole if memory is not None else None
+    whole = whole_problem(design, b) if whole is None else whole
+    if whole is None:
+        return None
+    if memory is not None and memory.x is not None:
+        start = memory.x
+    result = whole.solve(l1, l2, positive=positive, tol=tol, x=start)
+    if memory is not None and result is not None:
+        memory.whole, memory.x = whole, result.x
     return result

@@ -1,0 +1,144 @@
+"""The working set: its columns, their Gram matrix where one was needed, and how it is solved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bcd.active_set import GramProblem
+from bcd.design import Design, SparseDesign
+from bcd.residual import ResidualProblem, residual_pays
+from bcd.separable import Separable
+from bcd.whole import WholeProblem
+
+INNER_TOL = 0.3  # of tol, to which the block is solved in the end
+BLOCK_SHARE = 0.1  # of the gap at hand, to which it is before: solving further would not pay
+STATION_SHARE = 0.03  # the same where the penalty is eased
+
+
+@dataclass(slots=True)
+class Memory:
+    """What a run can take over from one with other penalties: its working set and solution."""
+
+    x: NDArray[np.float64] | None = None
+    problem: GramProblem = field(default_factory=GramProblem)
+    block: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, dtype=np.int32))
+    whole: WholeProblem | None = None  # where there are so few features that all are the set
+
+
+class WorkingSet:
+    """Columns that may be nonzero, solved by their Gram matrix or by their residual.
+
+    Parameters
+    ----------
+    design : Design
+    b : ndarray of shape (n_samples,)
+        Target, orthogonal to ``design.u``.
+    correlation : ndarray of shape (n_features,) or None
+        ``A' b`` where it is known.
+    x : ndarray of shape (n_features,)
+        The solution, changed in place by ``solve``.
+    penalty : Separable
+        Of all features.
+    memory : Memory
+        What is left of a run with other penalties.
+
+    Attributes
+    ----------
+    columns : ndarray of shape (k,), int32
+        The Gram matrix ``problem`` knows the first of them, all after it was solved by.
+    inside : ndarray of shape (n_features,), bool
+    """
+
+    def __init__(self, design: Design, b, correlation, x, penalty: Separable, memory: Memory):
+        self.design, self.b, self.correlation = design, b, correlation
+        self.x, self.penalty = x, penalty
+        self.energy = float(b @ b)
+        self.problem, self.columns = memory.problem, memory.block
+        self.inside = np.zeros(len(x), dtype=np.bool_)
+        self.inside[self.columns] = True
+        bounded = ((penalty.lower != 0.0) & (penalty.lower > -np.inf)).any()
+        bounded |= ((penalty.upper != 0.0) & (penalty.upper < np.inf)).any()
+        self.by_residual = bool(penalty.l1.all() and not bounded)  # its gap is known
+        self._refresh()
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def _refresh(self) -> None:
+        known = self.columns[: self.problem.size]
+        self.problem.change_penalty(self.x[known], self.penalty.take(known))
+        self.stale = False
+
+    def keep(self, *which: NDArray[np.int32]) -> None:
+        """Forget the columns that are not listed, all of them at zero."""
+        self.inside[:] = False
+        for columns in which:
+            self.inside[columns] = True
+        kept = self.inside[self.columns]
+        self.problem.keep(kept[: self.problem.size])
+        self.columns = self.columns[kept]
+        self.inside[:] = False
+        self.inside[self.columns] = True
+
+    def take(self, new: NDArray[np.int32]) -> None:
+        """Append columns."""
+        self.columns = np.concatenate([self.columns, new])
+        self.inside[new] = True
+
+    def solve(self, r: NDArray, n_free: int, *, tol: float, ease: float, gap: float) -> bool:
+        """Solve with ``ease`` times the l1 weights; ``x`` is changed.
+
+        Parameters
+        ----------
+        r : ndarray of shape (n_samples,)
+            Residual at ``x``.
+        n_free : int
+            About how many columns will be free.
+        tol, gap : float
+            The gap asked for, and below what the block need not be solved for now.
+
+        Returns
+        -------
+        bool
+            Whether the block was solved to the end, as far as it could be.
+        """
+        n_free = min(n_free, len(self.b), len(self))
+        if (
+            self.by_residual
+            and isinstance(self.design, SparseDesign)
+            and residual_pays(self.design, self.columns, n_free)
+        ):
+            enough = max(INNER_TOL * tol, gap * (STATION_SHARE if ease > 1.0 else BLOCK_SHARE))
+            part, penalty = self.x[self.columns], self.penalty.take(self.columns)
+            penalty = penalty._replace(l1=ease * penalty.l1)
+            block = ResidualProblem(self.design, self.columns)
+            self.by_residual = block.solve(self.b, r, part, penalty, enough)
+            self.x[self.columns] = part
+            self.stale = True
+            return ease == 1.0 and enough <= INNER_TOL * tol
+        if self.stale:
+            self._refresh()
+        if self.problem.size < len(self):
+            self._extend_gram()
+        self.problem.solve(INNER_TOL * tol, ease, self.energy)
+        self.x[self.columns] = self.problem.x[: len(self)]
+        return ease == 1.0
+
+    def _extend_gram(self) -> None:
+        known, new = np.split(self.columns, [self.problem.size])
+        linear = (
+            self.design.correlate(self.b, new)
+            if self.correlation is None
+            else self.correlation[new]
+        )
+        nothing = np.empty((0, len(new)))
+        self.problem.grow(
+            self.design.gram(known, new) if len(known) else nothing,
+            self.design.gram(new, new),
+            linear,
+            self.x[new],
+            self.penalty.take(new),
+        )

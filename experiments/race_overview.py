@@ -1,0 +1,67 @@
+"""The page over all families of the races: how each stands at each level, and the worst cells."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from experiments.race import LEVELS, Outcome
+from experiments.race_report import Standing, levels_of, milliseconds, standing, versions
+
+LISTED = 15  # cells in which we are furthest behind
+FOOTPRINT = "linear_models_footprint"
+
+
+def publish_overview(output: Path, docs: Path, purposes: dict[str, str]) -> None:
+    """Write ``results/linear_models.md`` from the cells kept in ``output``, family by family."""
+    families = {
+        name: _read(output / f"{name}.jsonl")
+        for name in purposes
+        if (output / f"{name}.jsonl").is_file()
+    }
+    head = "".join(f" mean at {level:.0e} | worst | slower by a tenth |" for level in LEVELS)
+    lines = [
+        "# Sparse linear models: all races",
+        "",
+        "Written by `python -m experiments linear_models --publish`. Ratio = time of the best peer "
+        "of a cell / ours, at the same independently computed duality gap; geometric means.",
+        "",
+        f"| family | cells |{head} only we arrive, at {LEVELS[-1]:.0e} |",
+        "| --- | --- |" + " --- | --- | --- |" * len(LEVELS) + " --- |",
+    ]
+    everything: list[Outcome] = []
+    for name, outcomes in families.items():
+        title = f"[{purposes[name]}](linear_models_{name}.md)"
+        lines.append(_row(title, outcomes))
+        everything += outcomes
+    lines += [_row("**all**", everything), "", "Cells furthest behind the best peer:", ""]
+    lines += ["| family | data | setting | gap | ours, ms | best peer, ms | ratio |"]
+    lines += ["| --- | --- | --- | --- | --- | --- | --- |"]
+    behind = [
+        (ratio, f"{outcome.family} | {outcome.data} | {outcome.setting} | {level:.0e}", ours, best)
+        for outcome in everything
+        for level, (ours, best, _, ratio) in zip(LEVELS, levels_of(outcome), strict=True)
+        if ratio is not None and ratio < 1.0
+    ]
+    for ratio, cell, ours, best in sorted(behind)[:LISTED]:
+        lines.append(f"| {cell} | {milliseconds(ours)} | {milliseconds(best)} | {ratio:.2f} |")
+    if (docs / "results" / f"{FOOTPRINT}.md").is_file():
+        lines += ["", f"First fits in a fresh process and peak memory: [here]({FOOTPRINT}.md)."]
+    lines += ["", f"{versions()}.", ""]
+    (docs / "results" / "linear_models.md").write_text("\n".join(lines))
+
+
+def _read(record: Path) -> list[Outcome]:
+    return [Outcome.from_record(json.loads(line)) for line in record.read_text().splitlines()]
+
+
+def _row(title: str, outcomes: list[Outcome]) -> str:
+    levels = [standing(outcomes, k) for k in range(len(LEVELS))]
+    entries = "".join(_entries(found) for found in levels)
+    return f"| {title} | {len(outcomes)} |{entries} {levels[-1].n_alone} |"
+
+
+def _entries(found: Standing) -> str:
+    if not found.n_cells:
+        return " - | - | - |"
+    return f" {found.mean:.2f} | {found.worst:.2f} ({found.worst_cell}) | {found.n_lost} |"
