@@ -109,7 +109,7 @@ class ResidualProblem:
         ptr, row, value_of = _taken(self.form[2], self.form[1], self.form[0], free)
         row_ptr = np.empty(len(r) + 1, dtype=np.int64)
         column, row_value = np.empty(len(row), dtype=np.int32), np.empty(len(row))
-        compress_rows(len(r), ptr, row, value_of, row_ptr, column, row_value)
+        compress_rows(len(r), ptr, row, value_of, np.arange(s), row_ptr, column, row_value)
         n_steps = conjugate_gradients(
             ptr,
             row,
