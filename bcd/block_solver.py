@@ -20,11 +20,13 @@ STATION_SHARE = 0.03  # the same where the penalty is eased
 
 @dataclass(slots=True)
 class Memory:
-    """What a run can take over from one with other penalties: its working set and solution."""
+    """What a run can take over from one on the same data and target with other penalties."""
 
     x: NDArray[np.float64] | None = None
     problem: GramProblem = field(default_factory=GramProblem)
     block: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, dtype=np.int32))
+    books: tuple[NDArray, NDArray] | None = None  # at x: the residual r and A' r
+    correlation: NDArray | None = None  # A' b
     whole: WholeProblem | None = None  # where there are so few features that all are the set
 
 
@@ -36,14 +38,12 @@ class WorkingSet:
     design : Design
     b : ndarray of shape (n_samples,)
         Target, orthogonal to ``design.u``.
-    correlation : ndarray of shape (n_features,) or None
-        ``A' b`` where it is known.
     x : ndarray of shape (n_features,)
         The solution, changed in place by ``solve``.
     penalty : Separable
         Of all features.
     memory : Memory
-        What is left of a run with other penalties.
+        What is left of a run with other penalties, and ``A' b`` where it is known.
 
     Attributes
     ----------
@@ -52,8 +52,8 @@ class WorkingSet:
     inside : ndarray of shape (n_features,), bool
     """
 
-    def __init__(self, design: Design, b, correlation, x, penalty: Separable, memory: Memory):
-        self.design, self.b, self.correlation = design, b, correlation
+    def __init__(self, design: Design, b, x, penalty: Separable, memory: Memory):
+        self.design, self.b, self.correlation = design, b, memory.correlation
         self.x, self.penalty = x, penalty
         self.energy = float(b @ b)
         self.problem, self.columns = memory.problem, memory.block

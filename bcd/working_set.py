@@ -133,10 +133,14 @@ def solve_working_sets(
         x[everything] = start_x[everything]
     x[everything] = np.clip(x[everything], penalty.lower[everything], penalty.upper[everything])
     support = np.flatnonzero(x).astype(np.int32)
-    r = _residual(design, b, support, x)
-    c = design.correlate(r, candidates)
-    start = c if len(support) == 0 and len(candidates) == len(x) else None
-    block = WorkingSet(design, b, start, x, penalty, memory)
+    if memory.books is not None and np.array_equal(x, memory.x):
+        r, c = memory.books
+    else:
+        r = _residual(design, b, support, x)
+        c = design.correlate(r, candidates)
+    if len(support) == 0 and len(candidates) == len(x):
+        memory.correlation = c
+    block = WorkingSet(design, b, x, penalty, memory)
     best_gap, n_iter, eased, exact = np.inf, 0, np.inf, False
 
     def result(status: Status) -> Result:
@@ -199,6 +203,7 @@ def solve_working_sets(
         r = _residual(design, b, support, x)
         c = design.correlate(r, candidates)
     memory.x, memory.problem, memory.block = x, block.problem, block.columns
+    memory.books = (r, c) if len(candidates) == len(everything) else None
     return result(status)
 
 
