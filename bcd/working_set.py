@@ -133,7 +133,7 @@ def solve_working_sets(
         x[everything] = start_x[everything]
     x[everything] = np.clip(x[everything], penalty.lower[everything], penalty.upper[everything])
     support = np.flatnonzero(x).astype(np.int32)
-    if memory.books is not None and np.array_equal(x, memory.x):
+    if memory.books is not None and memory.x is not None and np.array_equal(x, memory.x):
         r, c = memory.books
     else:
         r = _residual(design, b, support, x)

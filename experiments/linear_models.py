@@ -46,6 +46,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--budget", type=float, help="seconds a solver may use up in a cell")
     parser.add_argument("--resume", action="store_true", help="keep cells raced before")
     parser.add_argument("--publish", action="store_true", help="write to docs/results too")
+    parser.add_argument("--footprint", action="store_true", help="first fits and memory instead")
     parser.add_argument("--threads", default="1", help="BLAS threads: a number, or 'default'")
     parser.add_argument("--output", type=Path, default=Path("output/linear_models"))
     options = parser.parse_args(arguments)
@@ -55,6 +56,11 @@ def main(arguments: list[str]) -> None:
         command = [sys.executable, "-m", "experiments", "linear_models", *arguments]
         sys.stdout.flush()
         os.execve(sys.executable, command, environment)
+    if options.footprint:
+        from experiments.race_footprint import write_footprint
+
+        write_footprint(DOCS / "results" if options.publish else options.output)
+        return
     from experiments.race_overview import publish_overview
     from experiments.race_report import Report
 
