@@ -32,6 +32,7 @@ OURS = "southwell"
 LEVELS = (1e-3, 1e-6, 1e-9)
 LADDER = (0.1, 0.03, 0.01, 3e-3, *(10.0**-k for k in range(3, 14)))
 SHORT_S = 0.02  # runs below this are repeated ten times, the others REPEATS times
+LONG_S = 0.3  # runs above this are not followed by each smaller tolerance
 REPEATS = 5
 REPEATS_S = 1.0  # seconds after which a run is not repeated any more
 CLOSE = 3.0  # times the fastest below a level: slower runs there are not timed again
@@ -194,14 +195,17 @@ def race(cell: Cell) -> Outcome:
     runners = {name: Runner(solver, cell.budget_s) for name, solver in cell.solvers.items()}
     runs: list[Run] = []
     try:
-        racing = dict(runners)
+        racing, aims = dict(runners), dict.fromkeys(runners, np.inf)
         for runner in runners.values():
             runner.run(0.5)  # memory is touched and caches are filled
         for tol in LADDER:
             for name, runner in list(racing.items()):
+                if tol > aims[name]:
+                    continue
                 answer = runner.run(tol) if runner.left_s > 0.0 else None
                 if answer is not None:
                     runs.append(Run(name, tol, float(cell.gap(answer[1])), [answer[0]]))
+                    aims[name] = _aim(runs[-1])
                 if answer is None or runs[-1].gap <= LEVELS[-1]:
                     del racing[name]
                 elif _hopeless(runs):
@@ -213,6 +217,14 @@ def race(cell: Cell) -> Outcome:
             runner.close()
     remarks = {name: runner.remark for name, runner in runners.items() if runner.remark}
     return Outcome(cell.family, cell.data, cell.setting, list(runners), runs, remarks)
+
+
+def _aim(run: Run) -> float:
+    """Return the tolerance to go on with: after a long run the next level is aimed at directly."""
+    missed = [level for level in LEVELS if run.gap > level]
+    if run.time_s < LONG_S or not missed:
+        return np.inf
+    return min(3.0 * run.tol * missed[0] / run.gap, 0.5 * run.tol)
 
 
 def _hopeless(runs: list[Run]) -> bool:

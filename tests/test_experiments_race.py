@@ -107,3 +107,13 @@ def test_the_overview_lists_families_and_the_cells_behind(tmp_path):
     page = (tmp_path / "results" / "linear_models.md").read_text()
     assert "[a toy](linear_models_toy.md) | 1 | 0.50 | 0.50 (data /5) | 1 |" in page
     assert "| toy | data | /5 | 1e-09 | 2e+03 | 1e+03 | 0.50 |" in page and "absent" not in page
+
+
+def test_long_runs_are_followed_by_one_that_aims_at_the_next_level():
+    def long(tol):
+        time.sleep(0.31)
+        return np.array([tol])
+
+    solvers = {OURS: long}
+    outcome = race(Cell("toy", "toy", "/1", lambda coef: float(coef[0]), solvers, budget_s=9.0))
+    assert [run.tol for run in outcome.runs] == [0.1, 3e-3, 1e-3, 1e-6, 1e-9]
