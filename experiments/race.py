@@ -31,7 +31,8 @@ from numpy.typing import NDArray
 OURS = "southwell"
 LEVELS = (1e-3, 1e-6, 1e-9)
 LADDER = (0.1, 0.03, 0.01, 3e-3, *(10.0**-k for k in range(3, 14)))
-SHORT_S = 0.02  # runs below this are repeated ten times, the others REPEATS times
+SHORT_S = 0.02  # runs below this are repeated in ten turns, the others in REPEATS
+IN_A_ROW = 5  # in each turn: after its wait a process finds the caches full of others' data
 LONG_S = 0.3  # runs above this are not followed by each smaller tolerance
 REPEATS = 5
 REPEATS_S = 1.0  # seconds after which a run is not repeated any more
@@ -142,13 +143,14 @@ def _serve(solver: Solver, connection) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         while True:
-            tol = connection.recv()
-            if tol is None:
-                return
+            tol, n_times = connection.recv()
             try:
-                started = time.perf_counter()
-                coef = solver(tol)
-                elapsed = time.perf_counter() - started
+                times = []
+                for _ in range(n_times):
+                    started = time.perf_counter()
+                    coef = solver(tol)
+                    times.append(time.perf_counter() - started)
+                elapsed = statistics.median(times)
                 connection.send((elapsed, np.asarray(coef, dtype=np.float64)))
             except Exception as error:  # a peer's failure is a result, told in the table
                 connection.send((0.0, f"{type(error).__name__}: {str(error)[:80]}"))
@@ -167,11 +169,14 @@ class Runner:
         self.left_s = budget_s
         self.remark = ""
 
-    def run(self, tol: float) -> tuple[float, NDArray] | None:
-        """Seconds and coefficients; None, and a remark, when it failed or ran out of time."""
+    def run(self, tol: float, n_times: int = 1) -> tuple[float, NDArray] | None:
+        """Seconds (the median of so many runs in a row) and coefficients.
+
+        None, and a remark, when it failed or ran out of time.
+        """
         started = time.perf_counter()
         try:
-            self.connection.send(tol)
+            self.connection.send((tol, n_times))
             answered = self.connection.poll(max(self.left_s, 0.05))
             elapsed, answer = self.connection.recv() if answered else (0.0, "out of time")
         except (EOFError, OSError):
@@ -253,7 +258,7 @@ def _time_again(runs: list[Run], runners: dict[str, Runner], budget_s: float) ->
             runner, first_s = runners[run.solver], scouted[id(run)]
             wanted = first_s < SHORT_S or (turn < REPEATS and turn * first_s < REPEATS_S)
             if wanted and runner.left_s > first_s:
-                answer = runner.run(run.tol)
+                answer = runner.run(run.tol, IN_A_ROW if first_s < SHORT_S else 1)
                 if answer is not None:
                     run.times_s.append(answer[0])
     for run in chosen:

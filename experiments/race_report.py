@@ -145,7 +145,11 @@ class Report:
 
     def summary(self) -> list[str]:
         """Geometric means, the worst cells, and what ran."""
-        lines = ["Milliseconds; ratio = best peer / ours; `-`: not reached within the budget.", ""]
+        lines = [
+            "Milliseconds; ratio = best peer / ours; `-`: not reached within the budget. Solvers "
+            "take turns; runs below 20 ms are timed five in a row.",
+            "",
+        ]
         for k, level in enumerate(LEVELS):
             found = standing(self.outcomes, k)
             line = f"* Gap {level:.0e}: "
