@@ -12,7 +12,7 @@ import bcd
 from experiments import race
 from experiments.certificates import lasso_gap
 from experiments.race import OURS, Cell, peer
-from experiments.race_data import load
+from experiments.race_data import load, random_sparse
 
 DATA = (
     "diabetes",
@@ -200,16 +200,16 @@ def cyanure(X, y, alpha, l1_ratio, positive):
 
 
 def small_cells(kind: str = "lasso") -> list[Cell]:
-    """Tiny problems on which everybody compiles."""
+    """Small problems on which everybody compiles: few features, many, sparse with many active."""
     rng = np.random.default_rng(0)
-    X = np.asfortranarray(rng.standard_normal((40, 60)))
-    y = X[:, 0] + 0.1 * rng.standard_normal(40)
+    X = np.asfortranarray(rng.standard_normal((80, 300)))
+    y = X[:, :60].sum(axis=1) + rng.standard_normal(80)
     tall = np.asfortranarray(rng.standard_normal((60, 20)))
-    sparse = sp.csc_matrix(X * (rng.random(X.shape) < 0.3))
+    sparse, target = random_sparse(200, 1000, 0.01)
     return [
-        lasso_cell("dense", X, y, 20, kind),
+        lasso_cell("dense", X, y, 100, kind),
         lasso_cell("tall", tall, tall[:, 0] + rng.standard_normal(60), 20, kind),
-        lasso_cell("sparse", sparse, y, 20, kind),
+        lasso_cell("sparse", sparse, target, 100, kind),
     ]
 
 

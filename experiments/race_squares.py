@@ -156,12 +156,13 @@ DATA = {"nnls": NNLS_DATA, "path": PATH_DATA, "cv": CV_DATA}
 
 
 def small_cells(kind: str) -> list[Cell]:
-    """Tiny problems on which everybody compiles."""
+    """Small problems on which everybody compiles: few features, many, sparse with many active."""
     rng = np.random.default_rng(0)
-    X = np.asfortranarray(rng.random((40, 12)))
-    y = X[:, 0] + 0.1 * rng.standard_normal(40)
-    sparse, target = random_sparse(40, 120, 0.2)
-    return [BUILDERS[kind]("dense", X, y), BUILDERS[kind]("sparse", sparse, target)]
+    problems = [("sparse", *random_sparse(200, 1000, 0.01))]
+    for name, n_features in (("few", 12), ("many", 150)):
+        X = np.asfortranarray(rng.random((60, n_features)))
+        problems.append((name, X, X[:, :40].sum(axis=1) + 0.1 * rng.standard_normal(60)))
+    return [BUILDERS[kind](*problem) for problem in problems]
 
 
 def cells(quick: bool, kind: str) -> Iterator[Cell]:
