@@ -47,13 +47,15 @@ def check_choice(name: str, value, known):
         raise ValueError(f"{name} must be one of {', '.join(sorted(known))}, got {value!r}.")
 
 
-def read_data(estimator, X, y):
+def read_data(estimator, X, y, *, sums_follow: bool = False):
     """Read X (dense, or compressed by columns) and y; float32 stays, everything else is float64.
 
     X is copied only where it must be: another number type, or a layout that is neither C nor
-    Fortran contiguous, nor compressed sparse column.
+    Fortran contiguous, nor compressed sparse column. Where ``sums_follow``, the caller sums the
+    squares of each column anyway: those show what is not finite, and :func:`refuse_not_finite`
+    says what it is.
     """
-    if _is_plain(X, y):  # what is in order already is not looked at for long
+    if _is_plain(X, y, sums_follow):  # what is in order already is not looked at for long
         estimator.n_features_in_ = X.shape[1]
         if hasattr(estimator, "feature_names_in_"):
             del estimator.feature_names_in_
@@ -79,13 +81,24 @@ def read_samples(estimator, X, y, **checks):
     return _in_columns(X), y
 
 
-def _is_plain(X, y) -> bool:
+def refuse_not_finite(estimator, X, y):
+    """Raise for X or y whose squares do not sum up to finite numbers."""
+    read_samples(estimator, X, y, multi_output=True, y_numeric=True)
+    raise ValueError(
+        "X and y must have columns whose sums of squares do not overflow, which would end in "
+        "non-finite parameter values; scale them."
+    )
+
+
+def _is_plain(X, y, sums_follow: bool) -> bool:
     """Tell whether X and y are finite contiguous float arrays of shapes that match."""
     if type(X) is not np.ndarray or type(y) is not np.ndarray or y.dtype != np.float64:
         return False
     if X.ndim != 2 or y.ndim != 1 or X.dtype not in FLOATS or X.size == 0 or len(X) != len(y):
         return False
     contiguous = X.flags.c_contiguous or X.flags.f_contiguous
+    if sums_follow:
+        return contiguous
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(contiguous and np.isfinite(X.sum()) and np.isfinite(y.sum()))
 

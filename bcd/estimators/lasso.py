@@ -7,7 +7,12 @@ from sklearn.base import MultiOutputMixin
 
 from bcd.estimators._base import LinearRegressor, check_settings
 from bcd.estimators._least_squares import read_bounds, solve, weighted_design
-from bcd.estimators._validation import read_data, read_penalty_factor, read_weights
+from bcd.estimators._validation import (
+    read_data,
+    read_penalty_factor,
+    read_weights,
+    refuse_not_finite,
+)
 
 
 class ElasticNet(MultiOutputMixin, LinearRegressor):
@@ -155,7 +160,7 @@ class ElasticNet(MultiOutputMixin, LinearRegressor):
             If ``max_iter`` ran out, or rounding errors forbid the gap asked for.
         """
         check_settings(self)
-        X, y = read_data(self, X, y)
+        X, y = read_data(self, X, y, sums_follow=True)
         weights = read_weights(sample_weight, X.shape[0])
         start = getattr(self, "coef_", None) if self.warm_start else None
         n_samples, n_features = X.shape
@@ -163,10 +168,7 @@ class ElasticNet(MultiOutputMixin, LinearRegressor):
         bounds = read_bounds(self.bounds, n_features, self.positive)
         design = weighted_design(X, weights, self.fit_intercept)
         if not (np.isfinite(design.squares).all() and np.isfinite(np.vdot(y, y))):
-            raise ValueError(
-                "X and y must have columns whose sums of squares do not overflow, which would end "
-                "in non-finite parameter values; scale them."
-            )
+            refuse_not_finite(self, X, y)
         targets = y.reshape(n_samples, -1)
         outcomes = []
         for k in range(targets.shape[1]):
