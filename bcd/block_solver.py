@@ -118,7 +118,7 @@ class WorkingSet:
             self.by_residual = block.solve(self.b, r, part, penalty, enough)
             self.x[self.columns] = part
             self.stale = True
-            return ease == 1.0 and enough <= INNER_TOL * tol
+            return self.by_residual and ease == 1.0 and enough <= INNER_TOL * tol
         if self.stale:
             self._refresh()
         if self.problem.size < len(self):

@@ -6,6 +6,7 @@ import scipy.sparse as sp
 
 import bcd.residual
 from bcd import ElasticNet, Lasso
+from bcd.block_solver import Memory, WorkingSet
 from bcd.design import make_design
 from bcd.residual import ResidualProblem, residual_pays
 from bcd.separable import separable
@@ -79,3 +80,17 @@ def test_a_block_solved_by_its_residual_says_whether_it_got_there(monkeypatch):
     assert np.abs(X.T @ residual).max() < 0.1 * (1 + 1e-4)
     monkeypatch.setattr(bcd.residual, "MAX_ROUNDS", 1)
     assert not ResidualProblem(design, columns).solve(b, b, np.zeros(300), penalty, 1e-9)
+
+
+def test_a_block_that_was_given_up_is_not_taken_for_solved(monkeypatch):
+    monkeypatch.setattr(bcd.residual, "ENTRIES", 0.0)
+    rng = np.random.default_rng(3)
+    X = sp.csc_array(sp.random(60, 40, 0.1, random_state=rng))
+    design, b = make_design(X, np.empty(0)), rng.standard_normal(60)
+    monkeypatch.setattr(bcd.residual, "MAX_ROUNDS", 1)
+    x, penalty = np.zeros(40), separable(np.full(40, 1e-3))
+    block = WorkingSet(design, b, x, penalty, Memory())
+    block.take(np.arange(40, dtype=np.int32))
+    assert not block.solve(b, 40, tol=1e-12, ease=1.0, gap=0.0)
+    assert block.solve(b - X @ x, 40, tol=1e-12, ease=1.0, gap=0.0)  # now by its Gram matrix
+    assert np.abs(X.T @ (b - X @ x)).max() <= 1e-3 * (1 + 1e-9)
