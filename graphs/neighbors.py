@@ -157,15 +157,30 @@ def find_nearest(
     k: int,
     progress: Callable[[int], object] = _ignore,
 ) -> NDArray[np.int64]:
-    """Return the k points of ``cloud`` nearest to each query, nearest first: (n_queries, k)."""
-    nearest = np.empty((len(queries), k), dtype=np.int64)
+    """Return the k points of ``cloud`` nearest to each query, nearest first: (n_queries, k).
+
+    Raises ValueError where points are so far apart that squared distances overflow.
+    """
+    nearest = np.full((len(queries), k), len(cloud), dtype=np.int64)
     if cloud.shape[1] <= DEEP:
         tree = cKDTree(cloud)
         for begin in range(0, len(queries), STEP):
             part = queries[begin : begin + STEP]
             nearest[begin : begin + STEP] = tree.query(part, k=k)[1].reshape(len(part), k)
             progress(len(part))
-        return nearest
+    else:
+        with np.errstate(over="ignore", invalid="ignore"):
+            _scan_blocks(cloud, queries, nearest, progress)
+    lost = np.flatnonzero(nearest.max(axis=1) == len(cloud))
+    if len(lost):
+        raise ValueError(
+            "points must lie at distances of finite squares, got too far ones around row "
+            f"{lost[0]}; scale them."
+        )
+    return nearest
+
+
+def _scan_blocks(cloud, queries, nearest, progress) -> None:
     middle = cloud.mean(axis=0)
     centred, seekers = cloud - middle, queries - middle
     squares = np.einsum("ij,ij->i", centred, centred)
@@ -177,7 +192,6 @@ def find_nearest(
             product = seekers[begin : begin + BLOCK] @ centred[columns].T
             _keep_nearest(product, squares[columns], first, least, rows)
         progress(len(rows))
-    return nearest
 
 
 @kernel

@@ -103,3 +103,10 @@ def test_neighbours_in_many_dimensions_are_those_of_a_full_scan(monkeypatch):
     np.testing.assert_allclose(graph.weights, distance[graph.tails(), graph.indices])
     twins = knn_graph(np.zeros((5, 20)), 1)  # none finds itself first
     assert (twins.degrees > 0).all()
+
+
+@pytest.mark.parametrize("dimensions", [1, 20])
+def test_points_whose_squared_distances_overflow_are_refused(dimensions):
+    points = 1e200 * np.arange(6.0)[:, None] * np.ones(dimensions)
+    with pytest.raises(ValueError, match="distances of finite squares"):
+        knn_graph(points, 2)
