@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numbers
+import operator
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,9 +70,13 @@ class CSRGraph:
             If lengths differ, an end point is out of range, a weight is not finite, an edge is
             named twice or an undirected edge joins a vertex to itself.
         """
-        n_vertices = int(n_vertices)
-        if n_vertices < 0:
-            raise ValueError(f"n_vertices must be at least 0, got {n_vertices}.")
+        try:
+            count = operator.index(n_vertices)
+        except TypeError:
+            raise TypeError(f"n_vertices must be an integer, got {n_vertices!r}.") from None
+        if not 0 <= count <= MAX_SLOTS:
+            raise ValueError(f"n_vertices must lie in 0..{MAX_SLOTS}, got {count}.")
+        n_vertices = count
         tail, head = (
             _vertex_ids("tails", tails, n_vertices),
             _vertex_ids("heads", heads, n_vertices),
@@ -128,6 +134,10 @@ class CSRGraph:
 
     def neighbors(self, vertex: int) -> NDArray[np.int32]:
         """Return the neighbours of ``vertex`` in ascending order, as a view."""
+        if not (isinstance(vertex, numbers.Integral) and 0 <= vertex < self.n_vertices):
+            raise ValueError(
+                f"vertex must be an integer in 0..{self.n_vertices - 1}, got {vertex!r}."
+            )
         return self.indices[self.indptr[vertex] : self.indptr[vertex + 1]]
 
     def tails(self) -> NDArray[np.int32]:

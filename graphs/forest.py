@@ -286,7 +286,14 @@ def _checked_order(
                 f"order must be a permutation or one of {', '.join(ORDERS)}, got {order!r}."
             )
         if order == "random":
-            return np.random.default_rng(random_state).permutation(n).astype(np.int32)
+            try:
+                rng = np.random.default_rng(random_state)
+            except (TypeError, ValueError):
+                raise ValueError(
+                    "random_state must be None, an integer of at least 0 or a numpy Generator, "
+                    f"got {random_state!r}."
+                ) from None
+            return rng.permutation(n).astype(np.int32)
         pull = np.bincount(graph.tails(), weights=np.abs(graph.weights), minlength=n)
         return np.argsort(-pull, kind="stable").astype(np.int32)
     given = np.asarray(order)
@@ -298,6 +305,8 @@ def _checked_order(
 
 
 def _require_undirected(graph: CSRGraph) -> None:
+    if not isinstance(graph, CSRGraph):
+        raise TypeError(f"graph must be a CSRGraph, got {type(graph).__name__}.")
     if graph.reverse is None:
         raise ValueError("graph must be undirected, got a directed one.")
 
@@ -392,6 +401,7 @@ def greedy_forest(graph: CSRGraph, score: ArrayLike) -> NDArray[np.bool_]:
     member : ndarray of shape (n_vertices,), bool
         No vertex outside could be added without closing a cycle.
     """
+    _require_undirected(graph)
     score = np.asarray(score, dtype=np.float64)
     if score.shape != (graph.n_vertices,):
         raise ValueError(f"score must have shape ({graph.n_vertices},), got {score.shape}.")
@@ -402,11 +412,11 @@ def greedy_forest(graph: CSRGraph, score: ArrayLike) -> NDArray[np.bool_]:
 
 def random_forest(graph: CSRGraph, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Grow a maximal induced forest in a random order; see :func:`greedy_forest`."""
+    _require_undirected(graph)
     return _forest_in_order(graph, rng.permutation(graph.n_vertices).astype(np.int32))
 
 
 def _forest_in_order(graph: CSRGraph, order: NDArray[np.int32]) -> NDArray[np.bool_]:
-    _require_undirected(graph)
     label = np.full(graph.n_vertices, -1, dtype=np.int32)
     _grow_forest(graph.indptr, graph.indices, order, label)
     return label == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable
 
 import numpy as np
@@ -14,18 +15,29 @@ from graphs.csr import MAX_SLOTS, CSRGraph, pair_slots
 
 DEEP = 15  # dimensions above which a tree of boxes prunes nothing
 BLOCK, COLUMNS = 256, 2048  # points whose distances are held at a time
+LARGEST = 1e150  # coordinate, so that squared distances are finite
 STEP = 4096  # points joined between two words on progress
 Progress = Callable[[int], object] | None
 
 
 def _checked_points(points: ArrayLike) -> NDArray[np.float64]:
-    cloud = np.ascontiguousarray(points, dtype=np.float64)
+    try:
+        cloud = np.ascontiguousarray(points, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"points must be an array of numbers, got {points!r:.80}.") from None
     if cloud.ndim != 2 or cloud.shape[1] == 0:
         raise ValueError(f"points must have shape (n, d) with d above 0, got {cloud.shape}.")
     bad = np.argwhere(~np.isfinite(cloud))
     if len(bad):
         i, j = bad[0]
         raise ValueError(f"points must be finite, got {cloud[i, j]} at row {i}, column {j}.")
+    far = np.argwhere(np.abs(cloud) > LARGEST)
+    if len(far):
+        i, j = far[0]
+        raise ValueError(
+            f"points must lie within {LARGEST:g} of zero, or their distances overflow, "
+            f"got {cloud[i, j]} at row {i}, column {j}."
+        )
     return cloud
 
 
@@ -57,8 +69,8 @@ def radius_graph(points: ArrayLike, radius: float, *, progress: Progress = None)
     array([1., 1., 2., 2.])
     """
     cloud = _checked_points(points)
-    if not (np.isfinite(radius) and radius > 0):
-        raise ValueError(f"radius must be a positive finite number, got {radius}.")
+    if not (isinstance(radius, numbers.Real) and np.isfinite(radius) and radius > 0):
+        raise ValueError(f"radius must be a positive finite number, got {radius!r}.")
     if len(cloud) == 0:
         return CSRGraph.from_edges(0, [], [])
     tree = cKDTree(cloud)

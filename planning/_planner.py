@@ -18,7 +18,13 @@ from planning._join_kernels import (
 from planning._nearest import nearest_reachable
 from planning.result import Path, PathStatus, Update, UpdateStatus
 from planning.roadmap import Roadmap
-from problems.worlds._validate import as_float, as_floats, check_world
+from problems.worlds._validate import (
+    as_float,
+    as_floats,
+    check_flag,
+    check_world,
+    make_generator,
+)
 from problems.worlds.arrays import World, WorldArrays
 from problems.worlds.kernels import point_in_bounds, point_is_free
 
@@ -67,7 +73,7 @@ class Planner(abc.ABC):
                 "exactly one of roadmap and n_samples must be given, "
                 f"got roadmap={roadmap!r} and n_samples={n_samples!r}."
             )
-        self._random = np.random.default_rng(seed)
+        self._random = make_generator(seed)
         if not isinstance(roadmap, Roadmap):
             count = roadmap if n_samples is None else n_samples
             roadmap = Roadmap.sample(world, count, self._random)  # type: ignore[arg-type]
@@ -81,7 +87,7 @@ class Planner(abc.ABC):
         self._roads = roadmap.roads
         self._radius = roadmap.radius  # how far goals and robot reach for vertices, metres
         self._escape = float(escape)
-        self._approximate = bool(approximate)
+        self._approximate = check_flag("approximate", approximate)
         self._goals = np.empty((0, world.dimension))
         self._start: NDArray[np.float64] | None = None  # the last one planned for
         self._arrays: WorldArrays | None = None  # the snapshot the tree agrees with
@@ -160,7 +166,8 @@ class Planner(abc.ABC):
         if len(self._goals) == 0:
             return self._failure(PathStatus.NOT_PLANNED)
         deadline = None if limit is None else time.perf_counter() + limit
-        self._start = point
+        low, high = self._world.bounds.T
+        self._start = np.clip(point, low, high)  # keys of the search bear no robot at infinity
         self._planned = True
         self._last_update = self._repair(limit)
         return self._path(point, deadline)

@@ -14,6 +14,7 @@ from planning._goal_links import GoalLinks
 from planning._planner import Links, Planner
 from planning.result import Path, PathStatus, Update, UpdateStatus
 from planning.roadmap import Roadmap
+from problems.worlds._validate import check_flag
 from problems.worlds.arrays import World
 
 _BUDGET = 1000  # vertices expanded between two looks at the clock
@@ -83,7 +84,7 @@ class DStarLite(Planner):
             approximate=approximate,
         )
         n = len(self._roads.points)
-        self._weight = kernels.HAIR if focus else 0.0
+        self._weight = kernels.HAIR if check_flag("focus", focus) else 0.0
         self._search = kernels.make_search(n, world.dimension)
         self._book = EdgeBook(world, self._roads)
         self._links = GoalLinks(self._search.goal_link, self._search.goal_of)

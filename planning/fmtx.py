@@ -33,7 +33,7 @@ from planning._repair_kernels import (
 )
 from planning.result import Path, PathStatus, Update, UpdateStatus
 from planning.roadmap import Roadmap
-from problems.worlds._validate import as_float
+from problems.worlds._validate import as_float, check_flag
 from problems.worlds.arrays import DISCS, World
 from problems.worlds.kernels import motion_is_free
 
@@ -151,8 +151,8 @@ class FMTx(Planner):
             escape=escape,
             approximate=approximate,
         )
-        self._focused = bool(focus)
-        self._faithful = bool(faithful)
+        self._focused = check_flag("focus", focus)
+        self._faithful = check_flag("faithful", faithful)
         self._hysteresis = float(hysteresis)
         self._kept = np.empty((0, world.dimension))  # waypoints of the previous path
         self._joined = False  # goals and robot are joined in the snapshot

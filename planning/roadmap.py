@@ -15,7 +15,14 @@ from scipy.sparse.csgraph import connected_components
 from graphs import CSRGraph, knn_graph, radius_graph, spatial_order
 from planning._more_vertices import grown_neighbors, join_more, shrunk_radius
 from planning._roads import Roads, make_roads
-from problems.worlds._validate import as_float, as_floats, as_index, check_world
+from problems.worlds._validate import (
+    as_float,
+    as_floats,
+    as_index,
+    check_flag,
+    check_world,
+    make_generator,
+)
 from problems.worlds.arrays import GRID, World
 from problems.worlds.kernels import points_are_free
 
@@ -204,7 +211,7 @@ class Roadmap:
             raise ValueError(f"connection must be 'radius' or 'knn', got {connection!r}.")
         if not (np.isfinite(as_float("factor", factor)) and factor > 0.0):
             raise ValueError(f"factor must be finite and positive, got {factor}.")
-        rng = np.random.default_rng(seed)
+        rng = make_generator(seed)
         reject = _rejects(world, free_only)
         with _progress_bar(2 * n) if verbose else nullcontext() as bar:
             points, fraction = _scatter(world, n, rng, reject, bar)
@@ -249,13 +256,14 @@ class Roadmap:
         of neighbours grows, as the logarithm of the number of vertices tells. ``radius``, the
         reach of starts and goals, stays.
         """
+        check_world("world", world)
         n = _check_count("n_samples", n_samples)
         if world.dimension != self.dimension:
             raise ValueError(
                 f"world must have the roadmap's dimension {self.dimension}, got {world.dimension}."
             )
         reject = _rejects(world, free_only)
-        added = _scatter(world, n, np.random.default_rng(seed), reject)[0]
+        added = _scatter(world, n, make_generator(seed), reject)[0]
         points = np.concatenate((self._points, added))
         before, after = self.n_vertices, len(points)
         reach = shrunk_radius(self._reach, before, after, self.dimension)
@@ -409,7 +417,7 @@ def connection_radius(n_samples: int, dimension: int, volume: float) -> float:
 
 
 def _rejects(world: World, free_only: bool | None) -> bool:
-    return world.arrays().kind == GRID if free_only is None else bool(free_only)
+    return world.arrays().kind == GRID if free_only is None else check_flag("free_only", free_only)
 
 
 def _progress_bar(total: int) -> Any:

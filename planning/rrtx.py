@@ -18,7 +18,7 @@ from planning._planner import Links, Planner
 from planning._roads import make_roads
 from planning.result import Path, PathStatus, Update, UpdateStatus
 from planning.roadmap import Roadmap
-from problems.worlds._validate import as_float
+from problems.worlds._validate import as_float, check_flag
 from problems.worlds.arrays import World
 
 _BUDGET = 1000  # vertices expanded between two looks at the clock
@@ -117,7 +117,7 @@ class RRTx(Planner):
         self._graph_roads = make_roads(self._roads.points, graph)
         self._tree = kernels.make_tree(self._roadmap.caller_ids.astype(np.int32))
         self._book = EdgeBook(world, self._graph_roads)
-        self._focused = bool(focus)
+        self._focused = check_flag("focus", focus)
         self._links = GoalLinks(self._tree.goal_link, self._tree.goal_of)
         self._joined = False  # the goals are joined in the snapshot
         self._n_born = 0

@@ -10,7 +10,7 @@ import sklearn.linear_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
-from sklearn.datasets import load_diabetes
+from sklearn.datasets import load_diabetes, make_regression
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -280,3 +280,23 @@ def test_real_data_are_certified_to_nine_digits(shared_data, name):
     model = Lasso(alpha=alpha, fit_intercept=False, tol=1e-9).fit(X, y)
     _, gap = lasso_gap(X, y, model.coef_, alpha)
     assert gap <= 1.001e-9 * (y @ y) / len(y)
+
+
+def test_a_warm_start_for_another_number_of_targets_or_features_begins_anew():
+    X, y = make_regression(n_samples=30, n_features=6, noise=1.0, random_state=0)
+    model = Lasso(alpha=0.5, tol=1e-12, warm_start=True).fit(X, y)
+    two = model.fit(X, np.c_[y, -y]).coef_
+    np.testing.assert_allclose(two[0], -two[1], rtol=1e-9)
+    fresh = Lasso(alpha=0.5, tol=1e-12).fit(X[:, :4], y)
+    np.testing.assert_allclose(model.fit(X[:, :4], y).coef_, fresh.coef_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("weight", [-1.0, 0.0, np.nan])
+def test_a_single_weight_for_all_samples_is_looked_at_too(weight):
+    with pytest.raises(ValueError, match="sample_weight"):
+        Lasso().fit([[0.0], [1.0]], [0.0, 1.0], sample_weight=weight)
+
+
+def test_an_infinite_alpha_is_told_what_is_wrong():
+    with pytest.raises(ValueError, match="alpha must be at least 0 and finite, got inf"):
+        Lasso(alpha=np.inf).fit([[0.0], [1.0]], [0.0, 1.0])

@@ -86,7 +86,7 @@ def test_from_scipy_leaves_the_matrix_as_it_was_and_sums_duplicates():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((-1, [], []), "n_vertices must be at least 0, got -1"),
+        ((-1, [], []), "n_vertices must lie in 0.*, got -1"),
         ((3, [0, 1], [1]), "same length, got 2, 1"),
         ((3, [0], [1], [1.0, 2.0]), "same length"),
         ((3, [0], [3]), r"heads must lie in 0..2, got 3 at position 0"),
@@ -134,3 +134,16 @@ def test_from_scipy_refuses_complex_weights_instead_of_dropping_a_part():
     matrix = sp.csr_array(np.array([[0.0, 1.0j], [1.0j, 0.0]]))
     with pytest.raises(TypeError, match="matrix must hold real numbers, got dtype complex128"):
         CSRGraph.from_scipy(matrix)
+
+
+def test_vertices_that_do_not_exist_are_refused():
+    graph = CSRGraph.from_edges(3, [0, 1], [1, 2])
+    for vertex in (-1, 3, 1.5, "a", None):
+        with pytest.raises(ValueError, match=r"vertex must be an integer in 0\.\.2, got"):
+            graph.neighbors(vertex)
+    for count in (1.5, "a", None):
+        with pytest.raises(TypeError, match="n_vertices must be an integer, got"):
+            CSRGraph.from_edges(count, [], [])
+    for count in (-1, 2**40):
+        with pytest.raises(ValueError, match=r"n_vertices must lie in 0\.\.\d+, got"):
+            CSRGraph.from_edges(count, [], [])

@@ -202,3 +202,22 @@ def test_forests_refuse_what_they_cannot_use():
     for call in (first_fit_forests, greedy_coloring, eliminate):
         with pytest.raises(ValueError, match="undirected"):
             call(directed)
+
+
+@pytest.mark.parametrize("graph", [None, "a", np.eye(3)])
+def test_what_is_no_graph_is_refused(graph):
+    for ask in (
+        first_fit_forests,
+        eliminate,
+        greedy_coloring,
+        lambda g: greedy_forest(g, [1.0]),
+        lambda g: random_forest(g, np.random.default_rng(0)),
+    ):
+        with pytest.raises(TypeError, match="graph must be a CSRGraph, got"):
+            ask(graph)
+
+
+def test_a_seed_of_a_random_order_is_checked():
+    graph = CSRGraph.from_edges(3, [0, 1], [1, 2])
+    with pytest.raises(ValueError, match=r"random_state must be None, an integer .*got 'a'"):
+        first_fit_forests(graph, "random", random_state="a")

@@ -109,4 +109,15 @@ def test_neighbours_in_many_dimensions_are_those_of_a_full_scan(monkeypatch):
 def test_points_whose_squared_distances_overflow_are_refused(dimensions):
     points = 1e200 * np.arange(6.0)[:, None] * np.ones(dimensions)
     with pytest.raises(ValueError, match="distances of finite squares"):
-        knn_graph(points, 2)
+        neighbors.find_nearest(points, points, 2)
+
+
+@pytest.mark.parametrize("build", [lambda p: radius_graph(p, 1.0), lambda p: knn_graph(p, 1)])
+def test_points_whose_distances_overflow_are_refused(build):
+    """The tree would name a neighbour that does not exist: a write beyond the graph."""
+    with pytest.raises(ValueError, match=r"points must lie within 1e.150 .*got 1e.300 at row 0"):
+        build([[1e300, 0.0], [0.0, 0.0]])
+    with pytest.raises(ValueError, match="points must be an array of numbers, got 'ab'"):
+        build("ab")
+    with pytest.raises(ValueError, match="radius must be a positive finite number, got 'a'"):
+        radius_graph([[0.0], [1.0]], "a")

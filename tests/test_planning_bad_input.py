@@ -144,3 +144,43 @@ def test_ids_are_whole_numbers():
             discs.remove(wrong)
     discs.remove(np.int64(0))
     assert len(discs) == 0
+
+
+@pytest.mark.parametrize("planner_class", PLANNERS)
+def test_a_start_far_outside_leaves_the_next_plan_as_it_would_be(planner_class):
+    world = DiscWorld(BOUNDS)
+    world.add((5, 5), 1.5)
+    roadmap = Roadmap.sample(world, 300, seed=0)
+    planner, other = planner_class(world, roadmap), planner_class(world, roadmap)
+    for each in (planner, other):
+        each.set_goal((8, 8))
+    for far in (1e10, -1e160, 1e300):
+        assert planner.plan((far, 1)).status is PathStatus.OUT_OF_BOUNDS
+    path = planner.plan((1, 1))
+    assert path.solved
+    assert path.cost == pytest.approx(other.plan((1, 1)).cost, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda w: Roadmap.sample(w, 5, seed="a"), "seed must be None, an integer .*got 'a'"),
+        (lambda w: FMTx(w, 5, seed=-1), "seed must be None, an integer .*got -1"),
+        (lambda w: FMTx(w, 5, approximate="no"), "approximate must be True or False, got 'no'"),
+        (lambda w: FMTx(w, 5, focus=None), "focus must be True or False, got None"),
+        (lambda w: FMTx(w, 5, faithful=1), "faithful must be True or False, got 1"),
+        (lambda w: RRTx(w, 5, focus="all"), "focus must be True or False, got 'all'"),
+        (lambda w: DStarLite(w, 5, focus="all"), "focus must be True or False, got 'all'"),
+        (lambda w: Roadmap.sample(w, 5, free_only="a"), "free_only must be True or False, got 'a'"),
+        (lambda w: Roadmap.sample(w, 5).extended(None, 5), "world must be a world.*got None"),
+        (lambda w: Roadmap.from_points([(1e300, 0), (0, 0)], 1.0), "points must lie within 1e.150"),
+        (
+            lambda w: Roadmap.from_points([(1e300, 0), (0, 0)], n_neighbors=1),
+            r"points must lie within 1e.150 of zero, .*got 1e.300 at row 0, column 0",
+        ),
+        (lambda w: DiscWorld(((0, 1e300), (0, 1))), "bounds must lie within 1e.150 metres of zero"),
+    ],
+)
+def test_seeds_flags_and_sizes_are_refused_by_name(make, message):
+    with pytest.raises(ValueError, match=message):
+        make(DiscWorld(BOUNDS))

@@ -8,7 +8,7 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from problems.worlds import OccupancyGrid
+from problems.worlds import FootprintGrid, OccupancyGrid
 from problems.worlds.floorplan import warehouse
 from problems.worlds.grid import REACH_CELLS
 
@@ -269,3 +269,30 @@ def test_warehouse_refuses_sizes_that_hold_nothing():
         warehouse(0, resolution=0)
     with pytest.raises(ValueError, match=r"resolution must be at most 0\.5 m, got 5"):
         warehouse(0, resolution=5.0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"unknown_is_free": "yes"}, "unknown_is_free must be True or False, got 'yes'"),
+        ({"origin": (1e17, 0.0)}, "resolution must tell cells apart .*got 1.0 with origin"),
+        ({"resolution": 1e300}, "resolution must tell cells apart .*got 1e.300"),
+        ({"resolution": 1e-320}, "resolution must tell cells apart .*got 1e-320"),
+    ],
+)
+def test_flags_and_places_without_meaning_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        OccupancyGrid.from_array(np.zeros((2, 3), np.int8), **{"resolution": 1.0, **settings})
+
+
+def test_a_footprint_needs_a_grid_and_a_message_a_time():
+    outline = [(-0.4, -0.1), (0.4, -0.1), (0.4, 0.1)]
+    with pytest.raises(ValueError, match="grid must be an OccupancyGrid, got None"):
+        FootprintGrid(None, outline)
+    cells = OccupancyGrid.from_array(np.zeros((2, 3), np.int8), 1.0)
+    with pytest.raises(ValueError, match="unknown_is_free must be True or False, got 1"):
+        FootprintGrid(cells, outline, unknown_is_free=1)
+    with pytest.raises(ValueError, match="stamp must be a finite time in seconds, got nan"):
+        cells.to_msg(stamp=np.nan)
+    with pytest.raises(ValueError, match="stamp must be a number, got 'now'"):
+        cells.to_msg(stamp="now")

@@ -21,6 +21,7 @@ def check_number(name: str, value, low: float, high: float = np.inf, *, above: b
     if not inside:
         start = f"above {low:g}" if above else f"at least {low:g}"
         end = "" if high == np.inf else f" and at most {high:g}"
+        end = " and finite" if number == high == np.inf else end
         raise ValueError(f"{name} must be {start}{end}, got {value!r}.")
 
 
@@ -138,9 +139,11 @@ def _first_not_finite(X) -> str:
 
 def read_weights(sample_weight, n_samples: int):
     """Return sample weights scaled to the sum ``n_samples``, or None where all are alike."""
-    if sample_weight is None or isinstance(sample_weight, numbers.Number):
+    if sample_weight is None:
         return None
     weights = read_sample_weight(sample_weight, n_samples)
+    if isinstance(sample_weight, numbers.Number):
+        return None
     return weights * (n_samples / weights.sum())
 
 

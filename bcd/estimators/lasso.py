@@ -162,8 +162,12 @@ class ElasticNet(MultiOutputMixin, LinearRegressor):
         check_settings(self)
         X, y = read_data(self, X, y, sums_follow=True)
         weights = read_weights(sample_weight, X.shape[0])
-        start = getattr(self, "coef_", None) if self.warm_start else None
         n_samples, n_features = X.shape
+        start = getattr(self, "coef_", None) if self.warm_start else None
+        if start is not None:
+            start = np.atleast_2d(start)
+            if start.shape != (y.reshape(n_samples, -1).shape[1], n_features):
+                start = None  # another number of targets or features: nothing to go on from
         penalty_factor = read_penalty_factor(self.penalty_factor, n_features)
         bounds = read_bounds(self.bounds, n_features, self.positive)
         design = weighted_design(X, weights, self.fit_intercept)
@@ -184,7 +188,7 @@ class ElasticNet(MultiOutputMixin, LinearRegressor):
                     n_samples=n_samples,
                     penalty_factor=penalty_factor,
                     bounds=bounds,
-                    start=None if start is None else np.atleast_2d(start)[k].astype(np.float64),
+                    start=None if start is None else start[k].astype(np.float64),
                     callback=self.callback,
                     verbose=self.verbose,
                     name=type(self).__name__,

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+LARGEST = 1e150  # metres, so that squared distances are finite
+
 
 def as_floats(name: str, values: ArrayLike) -> NDArray[np.float64]:
     """Return a copy of ``values`` as an array of floats, of whatever shape."""
@@ -33,6 +35,23 @@ def as_index(value: Any) -> int:
         return -1
 
 
+def check_flag(name: str, value: Any) -> bool:
+    """Return ``value`` as a bool; only truth values are."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} must be True or False, got {value!r}.")
+    return bool(value)
+
+
+def make_generator(seed: Any) -> np.random.Generator:
+    """Return the generator that ``seed`` stands for."""
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"seed must be None, an integer of at least 0 or a numpy Generator, got {seed!r}."
+        ) from None
+
+
 def check_world(name: str, world: Any) -> None:
     """Refuse what is not a world."""
     methods = ("dimension", "bounds", "revision", "arrays", "changes_since")
@@ -47,6 +66,11 @@ def check_bounds(bounds: ArrayLike) -> NDArray[np.float64]:
         raise ValueError(f"bounds must be pairs (lowest, highest), one an axis, got {bounds!r}.")
     if not (np.isfinite(array).all() and (array[:, 0] < array[:, 1]).all()):
         raise ValueError(f"bounds must be finite with lowest < highest, got {array.tolist()}.")
+    if np.abs(array).max() > LARGEST:
+        raise ValueError(
+            f"bounds must lie within {LARGEST:g} metres of zero, or distances overflow, "
+            f"got {array.tolist()}."
+        )
     return array
 
 

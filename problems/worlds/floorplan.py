@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from problems.worlds._validate import check_number
+from problems.worlds._validate import check_number, make_generator
 from problems.worlds.grid import FREE, OCCUPIED, OccupancyGrid
 from problems.worlds.maps import RosMap
 
@@ -77,7 +77,7 @@ def warehouse(
         if check_number(name, size) < least:
             raise ValueError(f"{name} must be at least {least:g} m, got {size:g}.")
     pen = _Pen(width, height, resolution)
-    rng = np.random.default_rng(seed)
+    rng = make_generator(seed)
     pen.frame()
     hall_top = height - OFFICE_M - WALL_M
     pen.block(0.0, hall_top, width, WALL_M)

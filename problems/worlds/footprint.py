@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from problems.worlds._outlines import footprint_parts, load_shapely, swept_area
+from problems.worlds._validate import check_flag
 from problems.worlds.grid import REACH_CELLS, OccupancyGrid
 
 
@@ -47,8 +48,11 @@ class FootprintGrid(OccupancyGrid):
     def __init__(
         self, grid: OccupancyGrid, footprint: Any, *, unknown_is_free: bool = False
     ) -> None:
+        if not isinstance(grid, OccupancyGrid):
+            raise ValueError(f"grid must be an OccupancyGrid, got {grid!r}.")
+        free = check_flag("unknown_is_free", unknown_is_free)
         self._mask = _footprint_cells(footprint, grid.resolution, grid.yaw)
-        super().__init__(grid.values, grid.resolution, grid.origin, 0.0, unknown_is_free, grid.yaw)
+        super().__init__(grid.values, grid.resolution, grid.origin, 0.0, free, grid.yaw)
 
     def _reach_cells(self) -> int:
         return len(self._mask) // 2 + REACH_CELLS

@@ -17,6 +17,7 @@ from problems.worlds._validate import (
     as_float,
     as_floats,
     as_index,
+    check_flag,
     check_number,
     check_points,
 )
@@ -133,12 +134,19 @@ class OccupancyGrid:
         turn = as_float("yaw", yaw)
         if not np.isfinite(turn):
             raise ValueError(f"yaw must be finite, got {yaw}.")
+        side = check_number("resolution", resolution, positive=True)
+        extent = np.abs(corner).max() + side * sum(cells.shape)
+        if not (1e-30 < side < 1e30 and np.spacing(extent) < 1e-3 * side):
+            raise ValueError(
+                "resolution must tell cells apart in floating point and lie in 1e-30..1e30, "
+                f"got {resolution} with origin {origin!r}."
+            )
         return cls(
             cells,
-            check_number("resolution", resolution, positive=True),
+            side,
             (float(corner[0]), float(corner[1])),
             check_number("robot_radius", robot_radius),
-            bool(unknown_is_free),
+            check_flag("unknown_is_free", unknown_is_free),
             turn,
         )
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from problems.worlds._validate import check_number
+from problems.worlds._validate import as_float, check_number
 from problems.worlds.maps import RosMap
 
 FLAT_TOLERANCE = 1e-6  # of the parts of a quaternion that would tilt the map
@@ -106,6 +106,8 @@ def read_update(message: Any) -> Window:
 
 def header(frame_id: str, stamp: float) -> dict:
     """Return a ``std_msgs/Header`` for a time in seconds."""
+    if not np.isfinite(as_float("stamp", stamp)):
+        raise ValueError(f"stamp must be a finite time in seconds, got {stamp}.")
     seconds = int(np.floor(stamp))
     nanoseconds = min(round((stamp - seconds) * 1e9), 999_999_999)
     return {"stamp": {"sec": seconds, "nanosec": nanoseconds}, "frame_id": frame_id}
