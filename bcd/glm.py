@@ -103,7 +103,7 @@ def solve_glm(
         block.append(start)
         in_block[start] = True
     xb = x[block.columns]
-    inner_tol, lengths = 0.0, np.sqrt(design.squares)
+    inner_tol, lengths = np.inf, np.sqrt(design.squares)
     best_gap, exhausted, n_iter = np.inf, False, 0
     while True:
         z = _scores_of(design, block, xb, scores.intercept)
@@ -142,6 +142,8 @@ def solve_glm(
             in_block[chosen] = True
             xb = np.concatenate([xb, np.zeros(len(chosen))])
             inner_tol = max(0.3 * tol, 0.05 * min(certificate.gap, scores.value))
+        elif n_iter == 0:  # a start at hand: the last Newton steps cost little and gain many digits
+            inner_tol = 1e-8 * tol
         else:
             inner_tol = min(0.3 * tol, 0.03 * inner_tol)
         before = xb

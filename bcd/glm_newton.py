@@ -28,6 +28,8 @@ RIDGE = 1e-13  # relative; only where the support's columns are linearly depende
 ROUNDING = 4e-16  # relative errors of the objective that a line search must overlook
 CG_STEPS = 500
 SLOW = 1e-4  # of the gap: a smaller decrease of the objective is none
+PATIENCE = 10  # slow rounds before a block is given up
+NOISE = 1e-14  # of the objective: a gap that small is rounding if a round does not shorten it
 NEAR = 0.8  # of its l1 weight: zeros with a smaller slope stay out of a model
 
 
@@ -127,7 +129,7 @@ def descend_block(
         slow = gap > 0.9 * best and objective > last - least
         stalled, last = stalled + 1 if slow else 0, objective
         best = min(best, gap)
-        if stalled >= 10:
+        if stalled >= (PATIENCE if gap > NOISE * abs(objective) else 1):
             break
         n_rounds += 1
         gradient += penalty.l2 * x

@@ -77,7 +77,7 @@ def solve_softmax(
     U[:, offset:] = X[:, start]
     if intercept:
         U[:, 0] = block.shift(U) + (0.0 if intercept0 is None else intercept0)
-    inner_tol, best_gap, exhausted, n_iter = 0.0, np.inf, False, 0
+    inner_tol, best_gap, exhausted, n_iter = np.inf, np.inf, False, 0
     while True:
         scores.set(block.product(U))
         if intercept:

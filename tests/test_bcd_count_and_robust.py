@@ -8,7 +8,9 @@ import scipy.sparse as sp
 import sklearn.linear_model
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from bcd import HuberRegressor, PoissonRegressor
+import bcd.glm
+import bcd.softmax
+from bcd import HuberRegressor, LogisticRegression, PoissonRegressor
 from bcd.estimators.huber import best_scale
 
 
@@ -99,6 +101,34 @@ def test_best_scale_minimises_the_joint_objective():
 
     scale = best_scale(residual, weights, 1.5)
     assert objective(scale) <= min(objective(scale * f) for f in (0.9, 0.999, 1.001, 1.1))
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_no_block_is_asked_for_more_than_a_share_of_tol(n_classes, monkeypatch):
+    # a start at hand leaves no feature to choose; the first block was then to be solved to 0.0,
+    # which rounding forbids, by rounds that could only stall
+    asked = []
+
+    def watched(descend):
+        def call(*arguments):
+            asked.append(arguments[-1])
+            return descend(*arguments)
+
+        return call
+
+    monkeypatch.setattr("bcd.glm.descend_block", watched(bcd.glm.descend_block))
+    monkeypatch.setattr("bcd.softmax.descend_softmax", watched(bcd.softmax.descend_softmax))
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 5))
+    label = rng.integers(n_classes, size=60)
+    model = LogisticRegression(C=100.0, l1_ratio=1.0, warm_start=True, tol=1e-3)
+    start = model.fit(X, label).coef_
+    assert start.any(axis=0).all()
+    model.coef_ = 0.9 * start
+    asked.clear()
+    model.set_params(tol=1e-8).fit(X, label)
+    assert asked
+    assert min(asked) > 0.0
 
 
 def test_a_known_scale_is_kept():
