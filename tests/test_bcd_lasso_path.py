@@ -9,6 +9,7 @@ import scipy.optimize
 import scipy.sparse as sp
 import sklearn
 import sklearn.linear_model
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GroupKFold, KFold
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -31,11 +32,26 @@ from experiments.certificates import lasso_gap
 def test_passes_scikit_learns_estimator_checks(estimator, check):
     if "array_api" in check.func.__name__:
         pytest.skip("array API dispatch is off unless the environment asks for it")
-    if "weight_equivalence" in check.func.__name__ and type(estimator) is NonNegativeLeastSquares:
+    unpenalised = type(estimator) is NonNegativeLeastSquares
+    if unpenalised and check.func.__name__ == "check_sample_weight_equivalence_on_sparse_data":
         pytest.skip("twice as many features as samples: the solution is not unique")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         check(estimator)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_nonnegative_weights_count_as_repeats_where_the_solution_is_unique(sparse):
+    X, y = problem(40, 6, 3, sparse)
+    weights = np.random.default_rng(0).integers(0, 4, size=40)
+    repeated = np.repeat(np.arange(40), weights)
+    wrap = sp.csc_array if sparse else np.asfortranarray
+    model = NonNegativeLeastSquares(tol=1e-13)
+    weighted = clone(model).fit(wrap(X), y, sample_weight=weights)
+    whole = clone(model).fit(wrap(X[repeated]), y[repeated])
+    assert whole.coef_.any()
+    np.testing.assert_allclose(weighted.coef_, whole.coef_, rtol=1e-9, atol=1e-10)
+    assert weighted.intercept_ == pytest.approx(whole.intercept_, abs=1e-9)
 
 
 def problem(n, p, seed, sparse=False):
