@@ -8,7 +8,7 @@ import scipy.sparse as sp
 import sklearn
 import sklearn.linear_model
 from sklearn.datasets import load_iris, make_classification
-from sklearn.model_selection import GroupKFold
+from sklearn.model_selection import GroupKFold, KFold
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from bcd import LogisticRegression, LogisticRegressionCV, logistic_path
@@ -92,3 +92,25 @@ def test_cross_validation_shows_its_progress(capsys):
     X, y = make_classification(60, 4, random_state=0)
     LogisticRegressionCV(Cs=2, cv=3, verbose=1).fit(X, y)
     assert "3 of 3" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("class_weight", [None, "balanced"])
+@pytest.mark.parametrize("scoring", [None, "neg_log_loss"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_folds_that_lack_a_class_are_scored_as_scikit_learn_does(n_classes, scoring, class_weight):
+    rng = np.random.default_rng(0)
+    y = np.sort(rng.integers(n_classes, size=60))
+    X = rng.standard_normal((60, 4))
+    X[:, 0] += y
+    cv = KFold(3)
+    least = min(len(np.unique(y[train])) for train, _ in cv.split(X))
+    assert n_classes == 2 or least == 2
+    shared = {"Cs": [0.1, 1.0], "l1_ratios": (0.0,), "cv": cv, "tol": 1e-10}
+    shared |= {"class_weight": class_weight, "scoring": scoring, "fit_intercept": False}
+    ours = LogisticRegressionCV(**shared).fit(X, y)
+    theirs = sklearn.linear_model.LogisticRegressionCV(
+        **shared, solver="newton-cg", max_iter=1000, use_legacy_attributes=False
+    ).fit(X, y)
+    assert ours.C_ == theirs.C_
+    np.testing.assert_allclose(ours.scores_, theirs.scores_, rtol=1e-5)
+    np.testing.assert_allclose(ours.coefs_paths_, theirs.coefs_paths_, rtol=1e-3, atol=1e-4)

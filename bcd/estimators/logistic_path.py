@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import numbers
 import warnings
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn import get_config
-from sklearn.metrics import get_scorer
+from sklearn.metrics import get_scorer, make_scorer
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.multiclass import check_classification_targets
@@ -125,6 +126,24 @@ def split_arguments(estimator, params: dict) -> dict:
             )
         return {}
     return process_routing(estimator, "fit", **params).splitter.split
+
+
+def scorer_of_classes(scoring, classes):
+    """Return the scorer, told of all classes if it can be: a left-out part may lack some."""
+    scorer = get_scorer("accuracy" if scoring is None else scoring)
+    loss = getattr(scorer, "_score_func", None)
+    known = inspect.signature(loss).parameters if loss is not None else ()
+    if "labels" not in known:
+        return scorer
+    extra = {"labels": classes}
+    if len(classes) == 2 and "pos_label" in known:
+        extra["pos_label"] = classes[1]
+    return make_scorer(
+        loss,
+        greater_is_better=scorer._sign == 1,
+        response_method=scorer._response_method,
+        **{**extra, **scorer._kwargs},
+    )
 
 
 def read_labels(y):
@@ -301,7 +320,8 @@ class LogisticRegressionCV(LogisticClassifier):
         Raises
         ------
         ValueError
-            As :class:`LogisticRegression` does, and if a fold lacks a class in its training part.
+            As :class:`LogisticRegression` does, and if no sample of a training part has a weight.
+            A class that a training part lacks is fitted without samples, as in scikit-learn.
         """
         check_settings(self)
         ratios = self._read_ratios()
@@ -314,17 +334,17 @@ class LogisticRegressionCV(LogisticClassifier):
         folds = list(splitter.split(X, y, **split_arguments(self, params)))
         design = make_design(X, np.ones(X.shape[0]) if self.fit_intercept else np.empty(0))
 
+        # classes are balanced over all samples, as in scikit-learn, so that a fold may lack some
+        balanced = weights * read_class_weight(self.class_weight, classes, y, sample_weight)[label]
+
         def train_weights(train):
             chosen = np.zeros(len(y))
-            chosen[train] = weights[train]
-            if len(np.unique(label[train])) < len(classes):
+            chosen[train] = balanced[train]
+            if not chosen.any():
                 raise ValueError(
-                    f"cv must leave each of the {len(classes)} classes in every training part; "
-                    "use fewer folds or stratified ones."
+                    "cv must leave samples of a weight above zero in every training part, got none."
                 )
-            given = None if sample_weight is None else weights[train]
-            balance = read_class_weight(self.class_weight, classes, y[train], given)
-            return chosen * balance[label]
+            return chosen
 
         jobs = [(train_weights(train), ratio) for train, _ in folds for ratio in ratios]
         running = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
@@ -339,7 +359,7 @@ class LogisticRegressionCV(LogisticClassifier):
         coefs = np.array([path.coefs for path in paths]).reshape(*shape, -1, X.shape[1])
         intercepts = np.array([path.intercepts for path in paths]).reshape(*shape, -1)
         scores = np.empty(shape)
-        scorer = get_scorer("accuracy" if self.scoring is None else self.scoring)
+        scorer = scorer_of_classes(self.scoring, classes)
         rows = X.tocsr() if hasattr(X, "tocsr") else X
         for f, (_, test) in enumerate(folds):
             part = rows[test]
@@ -356,7 +376,7 @@ class LogisticRegressionCV(LogisticClassifier):
         best = np.unravel_index(np.argmax(scores.mean(axis=0)), shape[1:])
         self.l1_ratio_, self.C_ = float(ratios[best[0]]), float(Cs[best[1]])
         if self.refit:
-            self._fit_all(X, y, label, weights, sample_weight, factor, design)
+            self._fit_all(X, label, balanced, factor, design)
         else:
             flat = scores.reshape(len(folds), -1).argmax(axis=1)
             own = np.unravel_index(flat, shape[1:])
@@ -401,13 +421,12 @@ class LogisticRegressionCV(LogisticClassifier):
             check_number("l1_ratios", ratio, 0.0, 1.0)
         return ratios
 
-    def _fit_all(self, X, y, label, weights, sample_weight, factor, design):
-        balance = read_class_weight(self.class_weight, self.classes_, y, sample_weight)
+    def _fit_all(self, X, label, weights, factor, design):
         coef, intercept, result = fit_classes(
             X,
             label,
             len(self.classes_),
-            weights * balance[label],
+            weights,
             l1=factor * (self.l1_ratio_ / self.C_),
             l2=factor * ((1.0 - self.l1_ratio_) / self.C_),
             fit_intercept=self.fit_intercept,
