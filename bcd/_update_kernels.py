@@ -34,6 +34,7 @@ from problems.penalties import minimum_norm_subgradient, prox, prox_group
 ARMIJO = 1e-4
 MAX_HALVINGS = 60
 ROUNDING = 1e-12
+LOSS_ROUNDING = 1e-14  # of the loss, a sum of many terms
 
 
 @inner_kernel
@@ -185,6 +186,8 @@ def backtracking_step(problem, rules, state, m, b, work):
 
     ``f(u + d) <= f(u) + g'd + L |d|^2 / 2``. Fixed blocks keep an estimate each; a variable block
     starts from the largest of its coordinates' estimates. Each success halves it for next time.
+    Near the minimum both sides differ by less than the loss is rounded to: there the estimate that
+    held last time, twice the one begun with, is taken again.
     """
     L = 0.0
     if b >= 0:
@@ -194,6 +197,7 @@ def backtracking_step(problem, rules, state, m, b, work):
             L = max(L, state.estimate[work.block[a]])
     if problem.kind >= QUADRATIC:
         load_hessian(problem, rules, state, m, True, work)
+    slack = 0.0
     for _ in range(MAX_HALVINGS):
         prox_gradient_step(problem, state, m, L, b, work)
         linear = square = 0.0
@@ -203,10 +207,10 @@ def backtracking_step(problem, rules, state, m, b, work):
         prepare_step(problem, state, m, work)
         change = step_loss_change(problem, rules, state, m, 1.0, work)
         forget_step(problem, state, work)
-        slack = 1e-12 * abs(linear)
-        if change <= linear + 0.5 * L * square + slack:
+        if change <= linear + 0.5 * L * square + slack + ROUNDING * abs(linear):
             break
         L *= 2.0
+        slack = LOSS_ROUNDING * abs(state.totals[0])
     if b >= 0:
         state.estimate[b] = 0.5 * L
     else:
