@@ -216,6 +216,12 @@ def test_callback_sees_the_gap_fall_and_can_stop():
     assert len(gaps) == 2 and gaps[1] < gaps[0]
 
 
+def test_cross_validation_shows_its_progress(capsys):
+    X, y = problem(30, 5, 0)
+    ElasticNetCV(l1_ratio=[0.5, 1.0], alphas=5, cv=3, verbose=1).fit(X, y)
+    assert "6 of 6" in capsys.readouterr().err
+
+
 def test_verbose_shows_a_bar_or_logs(capsys, caplog):
     X, y = problem(30, 100, 9)
     Lasso(0.01, tol=1e-9, verbose=True).fit(X, y)

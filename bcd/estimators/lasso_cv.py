@@ -24,6 +24,7 @@ from bcd.estimators._validation import (
 )
 from bcd.estimators.lasso import ElasticNet
 from bcd.path import follow_alphas, geometric_alphas, largest_alpha, read_alphas
+from bcd.progress import counted
 
 
 def _fold_errors(X, y, weights, train, test, alphas, l1_ratio, fit_intercept, settings) -> NDArray:
@@ -67,7 +68,9 @@ class ElasticNetCV(ElasticNet):
         As in scikit-learn; 5 folds when None.
     n_jobs : int, default=None
         Threads over folds; they share X.
-    fit_intercept, precompute, max_iter, tol, copy_X, verbose, positive, random_state, selection
+    verbose : bool or int, default=0
+        Whether to show a progress bar over folds and shares, then one of the final fit.
+    fit_intercept, precompute, max_iter, tol, copy_X, positive, random_state, selection
         See :class:`bcd.ElasticNet`.
     penalty_factor, bounds
         See :class:`bcd.ElasticNet`.
@@ -180,13 +183,14 @@ class ElasticNetCV(ElasticNet):
         ratios = np.atleast_1d(self.l1_ratio).astype(np.float64)
         grids = [self._grid(design, target, ratio, settings) for ratio in ratios]
         folds = list(check_cv(self.cv).split(X, y, **self._split_arguments(params)))
-        errors = Parallel(n_jobs=self.n_jobs, prefer="threads")(
+        running = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
             delayed(_fold_errors)(
                 X, y, weights, train, test, grid, ratio, self.fit_intercept, settings
             )
             for ratio, grid in zip(ratios, grids, strict=True)
             for train, test in folds
         )
+        errors = counted(running, len(ratios) * len(folds), type(self).__name__, self.verbose)
         path = np.array(errors).reshape(len(ratios), len(folds), -1)
         mass = [len(test) if weights is None else weights[test].sum() for _, test in folds]
         means = np.average(path, axis=1, weights=None if weights is None else mass)
