@@ -17,6 +17,7 @@ from bcd.estimators._validation import (
     read_weights,
 )
 from bcd.least_squares import solve_smooth
+from bcd.multitask_path import TaskPath
 from bcd.working_set import Memory, solve_working_sets
 
 
@@ -134,7 +135,8 @@ def enet_path(
     Parameters
     ----------
     X : {ndarray, sparse array} of shape (n_samples, n_features)
-    y : array-like of shape (n_samples,)
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Many targets share their features, as in :class:`bcd.MultiTaskElasticNet`.
     l1_ratio : float, default=0.5
         Above 0 where ``alphas`` is a number.
     eps : float, default=1e-3
@@ -151,7 +153,7 @@ def enet_path(
     -------
     alphas : ndarray of shape (n_alphas,)
         Descending.
-    coefs : ndarray of shape (n_features, n_alphas)
+    coefs : ndarray of shape (n_features, n_alphas) or (n_targets, n_features, n_alphas)
     dual_gaps : ndarray of shape (n_alphas,)
     n_iters : list of int, only with ``return_n_iter``
 
@@ -167,20 +169,32 @@ def enet_path(
     check_number("l1_ratio", l1_ratio, 0.0, 1.0)
     check_number("eps", eps, 0.0, 1.0, above=True)
     check_number("tol", tol, 0.0)
-    X, y = read_arrays(X, y)
+    X, y = read_arrays(X, y, multi_output=True)
     n_samples, n_features = X.shape
     weights = read_weights(sample_weight, n_samples)
     factor = read_penalty_factor(penalty_factor, n_features)
     bounds = read_bounds(bounds, n_features, positive)
+    if y.ndim == 2:
+        if factor is not None or bounds is not None:
+            raise ValueError(
+                "penalty_factor, bounds and positive are not allowed with y of shape "
+                f"(n_samples, n_targets), got {y.shape}; give one target."
+            )
+        tasks = TaskPath(
+            X, y, l1_ratio, fit_intercept=fit_intercept, weights=weights, tol=tol, max_iter=max_iter
+        )
+        grid = _read_grid(alphas, l1_ratio, eps, tasks.largest_alpha)
+        coefs, gaps, n_iters = tasks.follow(grid)
+        found = grid, coefs.astype(X.dtype), gaps
+        return (*found, n_iters) if return_n_iter else found
     design = weighted_design(X, weights, fit_intercept)
     target = y if weights is None else design.root * y
-    if isinstance(alphas, numbers.Integral):
-        check_number("l1_ratio", l1_ratio, 0.0, 1.0, above=True)
-        check_number("alphas", alphas, 1)
-        largest = largest_alpha(design, target, l1_ratio, n_samples, factor, bounds)
-        grid = geometric_alphas(largest, eps, int(alphas))
-    else:
-        grid = read_alphas(alphas)
+    grid = _read_grid(
+        alphas,
+        l1_ratio,
+        eps,
+        lambda: largest_alpha(design, target, l1_ratio, n_samples, factor, bounds),
+    )
     results = follow_alphas(
         design,
         target,
@@ -197,6 +211,15 @@ def enet_path(
     if return_n_iter:
         return grid, coefs, gaps, [result.n_iter for result in results]
     return grid, coefs, gaps
+
+
+def _read_grid(alphas, l1_ratio, eps, largest) -> NDArray[np.float64]:
+    """Return the penalties given, or a grid from ``largest()`` where their number is given."""
+    if not isinstance(alphas, numbers.Integral):
+        return read_alphas(alphas)
+    check_number("l1_ratio", l1_ratio, 0.0, 1.0, above=True)
+    check_number("alphas", alphas, 1)
+    return geometric_alphas(largest(), eps, int(alphas))
 
 
 def read_alphas(alphas) -> NDArray[np.float64]:

@@ -19,6 +19,7 @@ from bcd import (
     ElasticNetCV,
     Lasso,
     LassoCV,
+    MultiTaskElasticNet,
     NonNegativeLeastSquares,
     enet_path,
     lambda_max,
@@ -268,3 +269,39 @@ def test_bad_paths_are_refused_by_name():
     ):
         with pytest.raises(ValueError, match=message):
             lasso_path(X, y, **settings)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("l1_ratio", [0.5, 1.0])
+def test_paths_of_many_targets_are_scikit_learns(l1_ratio, sparse):
+    X, y = problem(40, 6, 1, sparse)
+    X = X.astype(np.float64)
+    Y = np.column_stack([y, X[:, 0] - y])
+    wrap = sp.csc_array if sparse else np.asfortranarray
+    alphas, coefs, gaps, n_iters = enet_path(
+        wrap(X), Y, l1_ratio=l1_ratio, alphas=7, tol=1e-12, return_n_iter=True
+    )
+    theirs = sklearn.linear_model.enet_path(
+        np.asfortranarray(X), Y, l1_ratio=l1_ratio, alphas=7, tol=1e-13, max_iter=100000
+    )
+    np.testing.assert_allclose(alphas, theirs[0], rtol=1e-12)
+    assert coefs.shape == (2, 6, 7)
+    assert not coefs[:, :, 0].any()
+    np.testing.assert_allclose(coefs, theirs[1], rtol=1e-4, atol=1e-6)
+    assert gaps.shape == (7,)
+    assert len(n_iters) == 7
+    model = MultiTaskElasticNet(alphas[-1], l1_ratio=l1_ratio, fit_intercept=False, tol=1e-12)
+    np.testing.assert_allclose(model.fit(wrap(X), Y).coef_, coefs[:, :, -1], rtol=1e-4, atol=1e-6)
+
+
+def test_paths_of_many_targets_take_weights_and_refuse_signs():
+    X, y = problem(30, 5, 2)
+    Y = np.column_stack([y, -X[:, 1]])
+    weights = np.random.default_rng(0).integers(0, 3, size=30)
+    rows = np.repeat(np.arange(30), weights)
+    shared = {"alphas": [1.0, 0.1], "fit_intercept": True, "tol": 1e-13}
+    _, weighted, _ = lasso_path(X, Y, sample_weight=weights * (len(rows) / 30), **shared)
+    _, repeated, _ = lasso_path(X[rows], Y[rows], **shared)
+    np.testing.assert_allclose(weighted, repeated, rtol=1e-6, atol=1e-8)
+    with pytest.raises(ValueError, match=r"bounds and positive are not allowed.*got \(30, 2\)"):
+        enet_path(X, Y, positive=True)

@@ -114,10 +114,16 @@ def _in_columns(X):
     return X
 
 
-def read_arrays(X, y):
-    """Read X and a single target y for functions, as ``read_data`` does for estimators."""
+def read_arrays(X, y, multi_output: bool = False):
+    """Read X and one target y, or many, for functions, as ``read_data`` does for estimators."""
     X, y = check_X_y(
-        X, y, accept_sparse="csc", dtype=FLOATS, accept_large_sparse=True, y_numeric=True
+        X,
+        y,
+        accept_sparse="csc",
+        dtype=FLOATS,
+        accept_large_sparse=True,
+        multi_output=multi_output,
+        y_numeric=True,
     )
     return _in_columns(X), check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
 
