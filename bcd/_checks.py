@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 
 from bcd.partition import PARTITIONS
 from bcd.result import Result
@@ -205,6 +206,8 @@ def check_start(problem, x0, name: str = "x0") -> NDArray[np.float64]:
         return np.clip(np.zeros(n), lower, upper)
     given = x0.x if isinstance(x0, Result) else x0
     check_real(name, given)
+    if issparse(given):
+        raise TypeError(f"{name} must be a dense array, got {type(given).__name__}.")
     x = np.array(given, dtype=np.float64)
     if x.shape != (n,):
         raise ValueError(f"{name} must have shape ({n},), got {x.shape}.")

@@ -31,6 +31,10 @@ from bcd._design_kernels import (
 CHUNK = 256  # columns that are gathered at once
 SLAB = 2048  # samples that are gathered at once
 ZERO_COLUMN = 1e-26  # squared length, relative, below which centring left nothing but rounding
+OVERFLOW = (
+    "X and y must have columns whose sums of squares do not overflow, which would end in "
+    "non-finite parameter values; scale them."
+)
 Vector = NDArray[np.float64]
 Columns = NDArray[np.int32]
 
@@ -61,6 +65,14 @@ def nonzero_columns(design: Design) -> Columns:
     return np.flatnonzero(design.squares > ZERO_COLUMN * raw).astype(np.int32)
 
 
+def refuse_overflow(design: Design, *targets: NDArray) -> None:
+    """Raise ValueError where squares of the columns, or of targets, do not sum to a number."""
+    with np.errstate(over="ignore"):
+        fit = np.isfinite(design.squares).all() and all(np.isfinite(np.vdot(y, y)) for y in targets)
+    if not fit:
+        raise ValueError(OVERFLOW)
+
+
 def project_out(u: Vector, r: Vector) -> Vector:
     """Return ``r`` without its part along ``u`` (``r`` itself when ``u`` is empty)."""
     return r - (u @ r) / (u @ u) * u if len(u) else r
@@ -87,13 +99,12 @@ class DenseDesign:
 
     def gram(self, left: Columns, right: Columns) -> Vector:
         """Return the inner products of centred columns, of shape (len(left), len(right))."""
-        out, nothing = np.zeros((len(left), len(right))), np.empty(0)
-        same = left is right and len(self.u) == 0  # then BLAS does half the work
+        out = np.zeros((len(left), len(right)))
         for start in range(0, self.shape[0], SLAB):
             part = self._slab(right, start, self.shift)
-            # centring one side is enough
-            other = part if same else self._slab(left, start, nothing)
-            out += other @ part.T
+            # both sides are centred: a mean's rounding error is else multiplied by other means
+            other = part if left is right else self._slab(left, start, self.shift)
+            out += other @ part.T  # of one with itself BLAS does half the work
         return out
 
     def gathered(self) -> NDArray[np.float64]:

@@ -123,7 +123,10 @@ def solve_graph_system(
     if Q.ndim != 2 or Q.shape[0] != Q.shape[1]:
         raise ValueError(f"Q must be square, got shape {Q.shape}.")
     check_solver(solver, tol, max_iter, verbose)
-    given = np.asarray(q)
+    try:
+        given = np.asarray(q)
+    except ValueError:  # ragged
+        raise TypeError("q must hold real numbers, got lists of differing lengths.") from None
     for name, kind in (("Q", Q.dtype), ("q", given.dtype)):
         if kind.kind not in "fiub":
             raise TypeError(f"{name} must hold real numbers, got dtype {kind}.")

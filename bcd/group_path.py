@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from bcd._group_kernels import dual_norms
-from bcd.design import make_design
+from bcd.design import make_design, refuse_overflow
 from bcd.estimators._validation import check_count, check_flag, check_number, read_data
 from bcd.estimators.group import SparseGroupLasso
 from bcd.group_loop import run_group_loop
@@ -89,9 +89,9 @@ def group_path(
     partition = read_groups(groups, n_features)
     factors = n_samples * (1.0 - l1_ratio) * read_group_weights(weights, partition)
     l1 = np.full(n_features, n_samples * l1_ratio)
-    problem = SquaredGroups(
-        make_design(X, np.empty(0)), y, partition, l1, factors, positive=positive
-    )
+    design = make_design(X, np.empty(0))
+    refuse_overflow(design, y)
+    problem = SquaredGroups(design, y, partition, l1, factors, positive=positive)
     if alphas is None:
         correlation = problem.design.correlate(problem.b, partition.members)
         norms = np.empty(len(partition))

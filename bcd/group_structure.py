@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from problems.linear import check_real
+
 
 @dataclass(frozen=True, slots=True)
 class Groups:
@@ -123,6 +125,7 @@ def read_group_weights(weights, groups: Groups) -> NDArray[np.float64]:
     """
     if weights is None:
         return np.sqrt(groups.sizes.astype(np.float64))
+    check_real("weights", weights)
     factors = np.asarray(weights, dtype=np.float64)
     if factors.shape != (len(groups),):
         raise ValueError(

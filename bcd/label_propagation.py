@@ -211,12 +211,14 @@ def read_weights_of_edges(graph, stacklevel: int):
     elif sp.issparse(graph):
         if graph.dtype.kind not in "fiub":
             raise TypeError(f"graph must hold real numbers, got dtype {graph.dtype}.")
+        if graph.ndim != 2:
+            raise ValueError(f"graph must be square, got shape {graph.shape}.")
         matrix = sp.csr_array(graph)
     else:
         raise TypeError(
             f"graph must be scipy sparse, a CSRGraph or networkx, got {type(graph).__name__}."
         )
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+    if matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"graph must be square, got shape {matrix.shape}.")
     if matrix.shape[0] == 0:
         raise ValueError("graph must not be empty, got no vertices.")

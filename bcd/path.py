@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from bcd.design import Design, make_design, nonzero_columns, project_out
+from bcd.design import Design, make_design, nonzero_columns, project_out, refuse_overflow
 from bcd.estimators._least_squares import read_bounds, solve, weighted_design
 from bcd.estimators._validation import (
     check_number,
@@ -104,6 +104,7 @@ def lambda_max(
     factor = read_penalty_factor(penalty_factor, X.shape[1])
     bounds = read_bounds(None, X.shape[1], positive)
     design = weighted_design(X, weights, fit_intercept)
+    refuse_overflow(design, y)
     target = y if weights is None else design.root * y
     return largest_alpha(design, target, l1_ratio, X.shape[0], factor, bounds)
 
@@ -188,6 +189,7 @@ def enet_path(
         found = grid, coefs.astype(X.dtype), gaps
         return (*found, n_iters) if return_n_iter else found
     design = weighted_design(X, weights, fit_intercept)
+    refuse_overflow(design, y)
     target = y if weights is None else design.root * y
     grid = _read_grid(
         alphas,
@@ -226,10 +228,10 @@ def read_alphas(alphas) -> NDArray[np.float64]:
     """Return penalties, descending."""
     for k, alpha in enumerate(np.ravel(np.asarray(alphas, dtype=object))):
         check_number(f"alphas[{k}]", alpha, 0.0)
-    grid = np.sort(np.asarray(alphas, dtype=np.float64))[::-1]
+    grid = np.asarray(alphas, dtype=np.float64)
     if grid.ndim != 1 or len(grid) == 0:
         raise ValueError(f"alphas must be a sequence of numbers, got {alphas!r}.")
-    return grid
+    return np.sort(grid)[::-1]
 
 
 def lasso_path(X, y, *, eps=1e-3, alphas=100, **settings):

@@ -101,31 +101,13 @@ class LinearSVMProblem:
         In the smaller of the two dimensions by Cholesky where that is small, else by conjugate
         gradients to the given share of the gradient.
         """
-        rows = self.X[free]
-        scale = step[free]
-        signs = np.sqrt(scale)
-        p, s = len(gradient), len(scale)
-        if min(p, s) <= SMALL_SYSTEM:
-            if sp.issparse(rows):
-                scaled = rows.multiply(signs[:, None]).tocsr()
-            else:
-                scaled = rows * signs[:, None]
-            last = self.bias * signs
-            if p <= s:
-                matrix = np.eye(p)
-                product = scaled.T @ scaled
-                matrix[:-1, :-1] += product.toarray() if sp.issparse(product) else product
-                border = scaled.T @ last
-                matrix[:-1, -1] += border
-                matrix[-1, :-1] += border
-                matrix[-1, -1] += last @ last
-                return -cho_solve(cho_factor(matrix, check_finite=False), gradient)
-            product = scaled @ scaled.T
-            matrix = product.toarray() if sp.issparse(product) else product
-            matrix = matrix + np.outer(last, last) + np.eye(s)
-            inner = scaled @ gradient[:-1] + last * gradient[-1]
-            back = cho_solve(cho_factor(matrix, check_finite=False), inner)
-            return np.append(scaled.T @ back, last @ back) - gradient
+        rows, scale = self.X[free], step[free]
+        p = len(gradient)
+        if min(rows.shape[0], p) <= SMALL_SYSTEM:
+            try:
+                return self._solve_directly(rows, scale, gradient)
+            except np.linalg.LinAlgError:
+                pass  # beside features this large the identity is lost in rounding
 
         def times(d):
             product = scale * (rows @ d[:-1] + self.bias * d[-1])
@@ -133,6 +115,30 @@ class LinearSVMProblem:
 
         operator = LinearOperator((p, p), matvec=times, dtype=np.float64)
         return cg(operator, -gradient, rtol=share, maxiter=MAX_CG)[0]
+
+    def _solve_directly(self, rows, scale, gradient) -> NDArray[np.float64]:
+        signs = np.sqrt(scale)
+        p, s = len(gradient), len(scale)
+        if sp.issparse(rows):
+            scaled = rows.multiply(signs[:, None]).tocsr()
+        else:
+            scaled = rows * signs[:, None]
+        last = self.bias * signs
+        if p <= s:
+            matrix = np.eye(p)
+            product = scaled.T @ scaled
+            matrix[:-1, :-1] += product.toarray() if sp.issparse(product) else product
+            border = scaled.T @ last
+            matrix[:-1, -1] += border
+            matrix[-1, :-1] += border
+            matrix[-1, -1] += last @ last
+            return -cho_solve(cho_factor(matrix, check_finite=False), gradient)
+        product = scaled @ scaled.T
+        matrix = product.toarray() if sp.issparse(product) else product
+        matrix = matrix + np.outer(last, last) + np.eye(s)
+        inner = scaled @ gradient[:-1] + last * gradient[-1]
+        back = cho_solve(cho_factor(matrix, check_finite=False), inner)
+        return np.append(scaled.T @ back, last @ back) - gradient
 
 
 def solve_linear_svm(

@@ -28,12 +28,17 @@ def from_scipy(matrix, *, directed: bool = False) -> CSRGraph:
         If it is not square, holds NaN or infinity, or, for undirected graphs, is not symmetric or
         has an entry on its diagonal.
     """
+    return read_matrix("matrix", matrix, directed)
+
+
+def read_matrix(name: str, matrix, directed: bool = False) -> CSRGraph:
+    """Do what :func:`from_scipy` does; errors call the matrix by the caller's ``name`` for it."""
     if not sp.issparse(matrix):
-        raise TypeError(f"matrix must be a scipy sparse matrix, got {type(matrix).__name__}.")
+        raise TypeError(f"{name} must be a scipy sparse matrix, got {type(matrix).__name__}.")
     if matrix.dtype.kind not in "fiub":
-        raise TypeError(f"matrix must hold real numbers, got dtype {matrix.dtype}.")
+        raise TypeError(f"{name} must hold real numbers, got dtype {matrix.dtype}.")
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-        raise ValueError(f"matrix must be square, got shape {matrix.shape}.")
+        raise ValueError(f"{name} must be square, got shape {matrix.shape}.")
     csr = sp.csr_array(matrix)
     if csr.nnz > MAX_SLOTS:
         raise ValueError(f"a graph must have at most {MAX_SLOTS} slots, got {csr.nnz}.")
@@ -44,14 +49,16 @@ def from_scipy(matrix, *, directed: bool = False) -> CSRGraph:
     indices = csr.indices.astype(np.int32)
     weights = csr.data.astype(np.float64)
     tails = np.repeat(np.arange(len(indptr) - 1, dtype=np.int32), np.diff(indptr))
-    _refuse(~np.isfinite(weights), "finite weights", tails, indices, weights)
+    slots = (tails, indices, weights)
+    _refuse(~np.isfinite(weights), f"{name} must have finite weights", *slots)
     reverse = None
     if not directed:
-        _refuse(tails == indices, "an empty diagonal", tails, indices, weights)
+        _refuse(tails == indices, f"{name} must have an empty diagonal", *slots)
         reverse = np.empty(len(indices), dtype=np.int32)
         pair_slots(indptr, indices, reverse)
         unlike = (reverse < 0) | (weights[reverse] != weights)
-        _refuse(unlike, "symmetric entries (or directed=True)", tails, indices, weights)
+        remedy = " (or directed=True)" if name == "matrix" else ""
+        _refuse(unlike, f"{name} must have symmetric entries{remedy}", *slots)
     return CSRGraph(indptr=indptr, indices=indices, weights=weights, reverse=reverse)
 
 
@@ -59,9 +66,7 @@ def _refuse(bad, wanted, tails, indices, weights) -> None:
     slots = np.flatnonzero(bad)
     if len(slots):
         s = slots[0]
-        raise ValueError(
-            f"matrix must have {wanted}, got {weights[s]} at ({tails[s]}, {indices[s]})."
-        )
+        raise ValueError(f"{wanted}, got {weights[s]} at ({tails[s]}, {indices[s]}).")
 
 
 def to_scipy(graph: CSRGraph) -> sp.csr_array:

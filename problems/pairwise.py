@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse.csgraph import connected_components
 
 from graphs import CSRGraph
-from graphs.convert import from_networkx
+from graphs.convert import from_networkx, read_matrix
 from problems._pairwise_kernels import PairwiseArrays, pairwise_curvature, pairwise_gradient
 from problems.losses import HUBER, LOGISTIC, SQUARES, Loss
 
@@ -167,7 +167,7 @@ def read_graph(graph) -> CSRGraph:
             raise ValueError("graph must be undirected, got a directed one.")
         found = graph
     elif sp.issparse(graph):
-        found = CSRGraph.from_scipy(graph)
+        found = read_matrix("graph", graph)
     else:
         raise TypeError(
             "graph must be a CSRGraph, a scipy sparse matrix or a networkx graph, got "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bcd.design import make_design
+from bcd.design import make_design, refuse_overflow
 from bcd.estimators._base import warn_unless_solved
 from bcd.glm import solve_glm
 from bcd.glm_newton import Scores
@@ -62,6 +62,7 @@ def fit_scores(
     at_zero = abs(scores.value)
     if design is None:
         design = make_design(X, np.ones(len(y)) if intercept else np.empty(0))
+        refuse_overflow(design, y)
     x0, intercept0 = (None, 0.0) if start is None else start
     with reporting(name, tol * at_zero, verbose, callback) as report:
         result = solve_glm(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import numbers
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import check_array, check_X_y, validate_data
+
+from bcd.design import OVERFLOW
+from problems.linear import check_real
 
 FLOATS = [np.float64, np.float32]
 
@@ -22,6 +26,8 @@ def check_number(name: str, value, low: float, high: float = np.inf, *, above: b
         start = f"above {low:g}" if above else f"at least {low:g}"
         end = "" if high == np.inf else f" and at most {high:g}"
         end = " and finite" if number == high == np.inf else end
+        if low == -np.inf == -high:
+            start, end = "finite", ""
         raise ValueError(f"{name} must be {start}{end}, got {value!r}.")
 
 
@@ -44,7 +50,7 @@ def check_flag(name: str, value):
 
 def check_choice(name: str, value, known):
     """Raise unless ``value`` is one of the names in ``known``, which are listed."""
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         raise ValueError(f"{name} must be one of {', '.join(sorted(known))}, got {value!r}.")
 
 
@@ -70,25 +76,30 @@ def read_samples(estimator, X, y, **checks):
 
     X is copied only where ``read_data`` copies it.
     """
-    try:
+    with naming_places(X, y):
         X, y = validate_data(
             estimator, X, y, accept_sparse="csc", dtype=FLOATS, accept_large_sparse=True, **checks
         )
-    except ValueError as error:
-        where = _first_not_finite(X)
-        if where and "Input X contains" in str(error):
-            raise ValueError(f"{error}\nX must be finite, got {where}.") from error
-        raise
     return _in_columns(X), y
+
+
+@contextlib.contextmanager
+def naming_places(X, y):
+    """Add to scikit-learn's error about what is not finite in X or y where that is."""
+    try:
+        yield
+    except ValueError as error:
+        for name, data in (("X", X), ("y", y)):
+            where = _first_not_finite(data) if f"Input {name} contains" in str(error) else ""
+            if where:
+                raise ValueError(f"{error}\n{name} must be finite, got {where}.") from error
+        raise
 
 
 def refuse_not_finite(estimator, X, y):
     """Raise for X or y whose squares do not sum up to finite numbers."""
     read_samples(estimator, X, y, multi_output=True, y_numeric=True)
-    raise ValueError(
-        "X and y must have columns whose sums of squares do not overflow, which would end in "
-        "non-finite parameter values; scale them."
-    )
+    raise ValueError(OVERFLOW)
 
 
 def _is_plain(X, y, sums_follow: bool) -> bool:
@@ -137,9 +148,11 @@ def _first_not_finite(X) -> str:
             return f"{entries.data[k]} in row {entries.row[k]}, column {entries.col[k]}"
         return ""
     values = np.asarray(X)
-    if values.ndim != 2 or values.dtype.kind != "f":
+    if values.ndim not in (1, 2) or values.dtype.kind != "f":
         return ""
     bad = np.argwhere(~np.isfinite(values))
+    if values.ndim == 1:
+        return f"{values[bad[0][0]]} at sample {bad[0][0]}" if len(bad) else ""
     return f"{values[tuple(bad[0])]} in row {bad[0][0]}, column {bad[0][1]}" if len(bad) else ""
 
 
@@ -178,6 +191,7 @@ def read_penalty_factor(penalty_factor, n_features: int):
     """Return the features' own multiples of the penalty, or None where all are one."""
     if penalty_factor is None:
         return None
+    check_real("penalty_factor", penalty_factor)
     factor = np.asarray(penalty_factor, dtype=np.float64)
     if factor.shape != (n_features,):
         raise ValueError(

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_array, validate_data
 from bcd.estimators._validation import check_choice, check_count, check_number, read_weights
 from bcd.pairwise_newton import run_newton, warn_unless_solved
 from graphs import CSRGraph
+from problems.linear import check_real
 from problems.pairwise import PairwiseProblem, read_graph
 
 LOSSES = ("squared", "huber")
@@ -203,14 +204,23 @@ class GraphSmoother(BaseEstimator):
                     f"{next(iter(unlike))!r} in one of them only."
                 )
             y = [y[node] for node in self.graph]
+        if np.ma.is_masked(y):
+            raise ValueError(
+                "y must not be masked, got masked samples; give them a sample_weight of 0."
+            )
         if X is not None:
             return validate_data(self, X, y, accept_sparse="csr", y_numeric=True, dtype=np.float64)[
                 1
             ].astype(np.float64)
-        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        try:
+            y = np.asarray(y)
+            y = y.astype(np.float64) if y.dtype == object else y
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"y must be real numbers: {error}.") from error
+        check_real("y", y)
         if y.ndim != 1:
             raise ValueError(f"y must have shape (n_samples,), got {y.shape}.")
-        return y
+        return check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
 
 
 def _chain(n: int) -> CSRGraph:

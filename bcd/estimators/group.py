@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import column_or_1d
 
-from bcd.design import Design, make_design, project_out
+from bcd.design import Design, make_design, project_out, refuse_overflow
 from bcd.estimators._base import LinearRegressor, check_settings, warn_unless_solved
 from bcd.estimators._validation import read_data, read_weights
 from bcd.group_loop import run_group_loop
@@ -162,6 +162,7 @@ class SparseGroupLasso(LinearRegressor):
         y = column_or_1d(y, warn=True)
         weights = read_weights(sample_weight, X.shape[0])
         design, root = weighted_design(X, weights, self.fit_intercept)
+        refuse_overflow(design, y)
         result = self._solve(design, y if root is None else root * y)
         intercept = 0.0
         if self.fit_intercept:

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import column_or_1d
 
-from bcd.design import make_design
+from bcd.design import make_design, refuse_overflow
 from bcd.estimators._base import LogisticClassifier, check_settings, warn_unless_solved
 from bcd.estimators._glm import last_solution
 from bcd.estimators._validation import check_number, read_sample_weight, read_samples
@@ -185,8 +185,10 @@ class GroupLogisticRegression(LogisticClassifier):
         tol = self.tol * scores.value
         start = last_solution(self, n_features)
         x0, intercept0 = (None, 0.0) if start is None else (start[0][0], float(start[1][0]))
+        design = make_design(X, np.ones(n_samples) if self.fit_intercept else np.empty(0))
+        refuse_overflow(design)
         problem = LogisticGroups(
-            make_design(X, np.ones(n_samples) if self.fit_intercept else np.empty(0)),
+            design,
             scores,
             groups,
             np.full(n_features, self.l1_ratio / self.C),

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from bcd.design import make_design
+from bcd.design import make_design, refuse_overflow
 from bcd.estimators._base import LinearRegressor, check_settings
 from bcd.estimators._glm import fit_scores, last_solution
 from bcd.estimators._least_squares import read_bounds
@@ -152,6 +152,7 @@ class HuberRegressor(LinearRegressor):
         factor = self.alpha * penalty_factors(self.penalty_factor, X.shape[1])
         bounds = read_bounds(self.bounds, X.shape[1], False)
         design = make_design(X, np.ones(len(y)) if self.fit_intercept else np.empty(0))
+        refuse_overflow(design, y)
         start = last_solution(self, X.shape[1])
         if start is None:
             start = np.zeros(X.shape[1]), float(np.median(y)) if self.fit_intercept else 0.0

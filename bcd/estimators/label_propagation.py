@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping
 
 import networkx as nx
@@ -136,9 +137,9 @@ class LabelPropagation(ClassifierMixin, BaseEstimator):
         X : array-like of shape (n_samples, n_features), or a graph
             See ``graph``.
         y : array-like of shape (n_samples,)
-            Class labels; -1 marks unlabelled samples, as in scikit-learn (``"-1"`` among strings,
-            which is what numpy makes of a list of both). With a networkx graph also a dict from
-            nodes to classes; nodes that it does not name are unlabelled.
+            Class labels; -1 marks unlabelled samples, as in scikit-learn, and so does ``"-1"``
+            among strings, which is what numpy makes of a list of both. With a networkx graph also
+            a dict from nodes to classes; nodes that it does not name are unlabelled.
 
         Returns
         -------
@@ -158,7 +159,7 @@ class LabelPropagation(ClassifierMixin, BaseEstimator):
         """
         self._check_parameters()
         X, y = self._read(X, y)
-        labelled = np.flatnonzero(y != ("-1" if y.dtype.kind in "US" else -1))
+        labelled = np.flatnonzero(_is_labelled(y))
         if len(labelled) == 0:
             raise ValueError("y must label at least one sample, got -1 only.")
         try:
@@ -282,6 +283,21 @@ class LabelPropagation(ClassifierMixin, BaseEstimator):
         """
         best = np.argmax(self.predict_proba(X), axis=1)
         return self.classes_[best]
+
+
+def _is_mark(value) -> bool:
+    return isinstance(value, numbers.Real | str) and value in (-1, "-1")
+
+
+def _is_labelled(y: NDArray) -> NDArray[np.bool_]:
+    """Tell which samples have a class: neither -1 nor, among strings or objects, ``"-1"``."""
+    if y.dtype.kind in "US":
+        return y != "-1"
+    if y.dtype.kind == "O":
+        return np.array([not _is_mark(value) for value in y], dtype=np.bool_)
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
+        raise ValueError(f"y must hold classes, got {y[~np.isfinite(y)][0]}.")
+    return y != -1
 
 
 def _named_classes(graph, named: Mapping) -> NDArray:

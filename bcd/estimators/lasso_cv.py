@@ -13,7 +13,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import column_or_1d
 
 from bcd._design_kernels import combine_columns, combine_sparse
-from bcd.design import SparseDesign
+from bcd.design import SparseDesign, refuse_overflow
 from bcd.estimators._base import check_settings
 from bcd.estimators._least_squares import read_bounds, solve, weighted_design
 from bcd.estimators._validation import (
@@ -161,7 +161,7 @@ class ElasticNetCV(ElasticNet):
             As :meth:`bcd.ElasticNet.fit`, or if y has several columns.
         """
         for ratio in np.atleast_1d(self.l1_ratio):
-            check_number("l1_ratio", float(ratio), 0.0, 1.0)
+            check_number("l1_ratio", ratio, 0.0, 1.0)
         check_number("eps", self.eps, 0.0, 1.0, above=True)
         check_settings(self, "l1_ratio")
         X, y = read_data(self, X, y)
@@ -179,6 +179,7 @@ class ElasticNetCV(ElasticNet):
             "bounds": read_bounds(self.bounds, n_features, self.positive),
         }
         design = weighted_design(X, weights, self.fit_intercept)
+        refuse_overflow(design, y)
         target = y if weights is None else design.root * y
         ratios = np.atleast_1d(self.l1_ratio).astype(np.float64)
         grids = [self._grid(design, target, ratio, settings) for ratio in ratios]

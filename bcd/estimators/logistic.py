@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
-from bcd.design import make_design
+from bcd.design import make_design, refuse_overflow
 from bcd.estimators._base import LogisticClassifier, check_settings, warn_unless_solved
 from bcd.estimators._glm import fit_scores, last_solution
 from bcd.estimators._least_squares import read_bounds
@@ -301,6 +301,7 @@ def fit_classes(
     """
     if design is None:
         design = make_design(X, np.ones(X.shape[0]) if fit_intercept else np.empty(0))
+        refuse_overflow(design)
     if n_classes == 2:
         first = None
         if start is not None and start[0].shape[0] == 1:

@@ -17,7 +17,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from bcd.design import make_design
+from bcd.design import make_design, refuse_overflow
 from bcd.estimators._base import LogisticClassifier, check_settings
 from bcd.estimators._validation import (
     check_choice,
@@ -110,6 +110,7 @@ def logistic_path(
     weights = weights * read_class_weight(class_weight, classes, y, sample_weight)[label]
     factor = penalty_factors(penalty_factor, X.shape[1])
     design = make_design(X, np.ones(X.shape[0]) if fit_intercept else np.empty(0))
+    refuse_overflow(design)
     return follow_path(
         X, label, len(classes), weights, read_Cs(Cs), l1_ratio, factor, design, tol, max_iter
     )
@@ -333,6 +334,7 @@ class LogisticRegressionCV(LogisticClassifier):
         splitter = check_cv(self.cv, y, classifier=True)
         folds = list(splitter.split(X, y, **split_arguments(self, params)))
         design = make_design(X, np.ones(X.shape[0]) if self.fit_intercept else np.empty(0))
+        refuse_overflow(design)
 
         # classes are balanced over all samples, as in scikit-learn, so that a fold may lack some
         balanced = weights * read_class_weight(self.class_weight, classes, y, sample_weight)[label]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.base import MultiOutputMixin
 
-from bcd.design import Design
+from bcd.design import Design, refuse_overflow
 from bcd.estimators._base import LinearRegressor, check_settings, warn_unless_solved
 from bcd.estimators._validation import read_data, read_weights
 from bcd.estimators.group import weighted_design
@@ -149,6 +149,7 @@ class MultiTaskElasticNet(MultiOutputMixin, LinearRegressor):
             )
         weights = read_weights(sample_weight, X.shape[0])
         design, root = weighted_design(X, weights, self.fit_intercept)
+        refuse_overflow(design, y)
         targets = y if root is None else root[:, None] * y
         W, gap, n_iter = self._solve(design, targets)
         intercept = np.zeros(y.shape[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import numbers
 import warnings
 
 import numpy as np
@@ -20,6 +21,7 @@ from bcd.estimators._validation import (
     check_flag,
     check_number,
     check_whole,
+    naming_places,
     read_costs,
 )
 from bcd.svm_kernel import solve_kernel_svm
@@ -165,7 +167,7 @@ class SVC(ClassifierMixin, BaseEstimator):
         check_number("cache_size", self.cache_size, 0.0, above=True)
         check_number("coef0", self.coef0, -np.finfo(np.float64).max)
         check_whole("degree", self.degree, 0)
-        if self.max_iter != -1:
+        if not (isinstance(self.max_iter, numbers.Integral) and self.max_iter == -1):
             check_count("max_iter", self.max_iter)
         for name in ("shrinking", "probability", "break_ties"):
             check_flag(name, getattr(self, name))
@@ -209,7 +211,8 @@ class SVC(ClassifierMixin, BaseEstimator):
         """
         self._check_parameters()
         sparse = "csr" if self.kernel != "precomputed" else False
-        X, y = validate_data(self, X, y, accept_sparse=sparse, dtype=np.float64, order="C")
+        with naming_places(X, y):
+            X, y = validate_data(self, X, y, accept_sparse=sparse, dtype=np.float64, order="C")
         if self.kernel == "precomputed" and X.shape[0] != X.shape[1]:
             raise ValueError(
                 f"X must be a square kernel matrix where kernel='precomputed', got shape {X.shape}."

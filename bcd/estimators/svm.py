@@ -9,7 +9,13 @@ from sklearn.utils.validation import column_or_1d, validate_data
 
 from bcd.design import make_design
 from bcd.estimators._base import LinearClassifier, check_settings, warn_unless_solved
-from bcd.estimators._validation import FLOATS, check_choice, check_number, read_costs
+from bcd.estimators._validation import (
+    FLOATS,
+    check_choice,
+    check_number,
+    naming_places,
+    read_costs,
+)
 from bcd.glm import solve_glm
 from bcd.glm_newton import Scores
 from bcd.progress import reporting
@@ -164,9 +170,10 @@ class LinearSVC(LinearClassifier):
             If ``max_iter`` ran out, or rounding errors forbid the gap asked for.
         """
         self._check_parameters()
-        X, y = validate_data(
-            self, X, y, accept_sparse="csr", dtype=FLOATS, order="C", accept_large_sparse=True
-        )
+        with naming_places(X, y):
+            X, y = validate_data(
+                self, X, y, accept_sparse="csr", dtype=FLOATS, order="C", accept_large_sparse=True
+            )
         check_classification_targets(y)
         y = column_or_1d(y, warn=True)
         cost = read_costs(self.C, None, sample_weight, y)
@@ -174,6 +181,7 @@ class LinearSVC(LinearClassifier):
         kept = cost * factor > 0.0
         data = _rows(X, kept).astype(np.float64, copy=False)
         labels, cost, factor = y[kept], cost[kept], factor[kept]
+        _refuse_overflow(data)
         self.classes_ = np.unique(labels)
         if len(self.classes_) < 2:
             raise ValueError(
@@ -236,6 +244,13 @@ def solve_l1_svm(X, y, cost, bias: float, *, tol: float, max_iter: int, callback
     l1, l2 = np.ones(n_features + 1), np.zeros(n_features + 1)
     design = make_design(wide, np.empty(0))
     return solve_glm(design, scores, l1, l2, tol=tol, max_iter=max_iter, callback=callback)
+
+
+def _refuse_overflow(X) -> None:
+    values = X.data if sp.issparse(X) else X.ravel(order="K")
+    with np.errstate(over="ignore"):
+        if not np.isfinite(values @ values):
+            raise ValueError("X must have squares that do not overflow in sum; scale the features.")
 
 
 def _rows(X, kept):
