@@ -10,6 +10,7 @@ from bcd._multigrid_kernels import Hierarchy
 
 BOTTOM = 150  # a system of at most this many vertices is inverted
 MAX_LEVELS = 25
+SINGLE = 1e-25  # ratio of diagonal entries beyond which products leave single precision
 MAX_BOTTOM = 2000  # where aggregation stalls, a system of this size is still inverted
 
 
@@ -25,8 +26,11 @@ def build_hierarchy(
     Returns
     -------
     Hierarchy or None
-        None where aggregation stalls on a system too large to invert.
+        None where aggregation stalls on a system too large to invert, or where weights differ by
+        more than single precision can hold.
     """
+    if diagonal.min() < SINGLE * diagonal.max():
+        return None
     levels = [(indptr, middle, indices, values.astype(np.float32), diagonal)]
     groups: list[NDArray[np.int32]] = []
     while len(levels[-1][4]) > BOTTOM or len(levels) == 1:

@@ -107,6 +107,23 @@ def test_auto_takes_multigrid_on_large_lattices_and_sweeps_on_expanders(monkeypa
     assert solve_labels(expander, labels).solution.solver == "sweep"
 
 
+def test_weights_beyond_single_precision_are_solved_by_sweeps(monkeypatch):
+    """Kernels of distances give them: an outlier is joined by 1e-50."""
+    monkeypatch.setattr(graph_core, "LARGE", 1000)
+    W = nx.to_scipy_sparse_array(nx.grid_2d_graph(40, 30), dtype=float, format="lil")
+    for v in (77, 500):
+        for u in W.rows[v]:
+            W[v, u] = W[u, v] = 1e-50 * (1 + u)
+    labels = np.full(1200, np.nan)
+    labels[[0, 1199]] = 0.0, 1.0
+    found = solve_labels(W.tocsr(), labels, tol=1e-16)
+    assert found.solution.solver == "sweep"
+    Q = (sp.diags_array(W.tocsr().sum(axis=1)) - W).toarray()
+    free = np.isnan(labels)
+    expected = np.linalg.solve(Q[free][:, free], -Q[free] @ np.nan_to_num(labels))
+    np.testing.assert_allclose(found.values[free], expected, atol=1e-6)
+
+
 def test_positive_off_diagonals_are_solved_by_sweeps():
     rng = np.random.default_rng(0)
     A = sp.random_array((60, 60), density=0.05, rng=rng)
