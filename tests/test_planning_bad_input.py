@@ -178,7 +178,9 @@ def test_a_start_far_outside_leaves_the_next_plan_as_it_would_be(planner_class):
             lambda w: Roadmap.from_points([(1e300, 0), (0, 0)], n_neighbors=1),
             r"points must lie within 1e.150 of zero, .*got 1e.300 at row 0, column 0",
         ),
-        (lambda w: DiscWorld(((0, 1e300), (0, 1))), "bounds must lie within 1e.150 metres of zero"),
+        (lambda w: DiscWorld(((0, 1e300), (0, 1))), "bounds must lie within 1e.60 metres of zero"),
+        (lambda w: DiscWorld(((0, 1e-100), (0, 1))), "bounds must be at least 1e-60 metres apart"),
+        (lambda w: w.add((1e300, 1), 1.0), "center must lie within 1e.60 of zero"),
     ],
 )
 def test_seeds_flags_and_sizes_are_refused_by_name(make, message):

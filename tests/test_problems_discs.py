@@ -144,3 +144,14 @@ def test_removed_disc_is_gone_for_good(world):
     assert world.add((2, 2), 1) != k
     with pytest.raises(ValueError, match="present disc"):
         world.move(k, (1, 1))
+
+
+def test_a_step_that_overflows_is_refused_and_moves_nothing():
+    world = DiscWorld(((0, 10), (0, 10)))
+    near = world.add((1, 1), 0.5, velocity=(1, 0))
+    world.add((2, 2), 0.5, velocity=(1e50, 0))
+    revision = world.revision
+    with pytest.raises(ValueError, match=r"dt must leave every disc within 1e.60 metres"):
+        world.advance(1e300)
+    assert world.revision == revision
+    np.testing.assert_array_equal(world.discs[near][0], [1, 1])

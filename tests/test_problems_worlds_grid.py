@@ -296,3 +296,13 @@ def test_a_footprint_needs_a_grid_and_a_message_a_time():
         cells.to_msg(stamp=np.nan)
     with pytest.raises(ValueError, match="stamp must be a number, got 'now'"):
         cells.to_msg(stamp="now")
+
+
+def test_a_footprint_larger_than_the_grid_blocks_it_all_at_once():
+    cells = np.zeros((4, 6), np.int8)
+    cells[0, 0] = 100
+    grid = OccupancyGrid.from_array(cells, 1.0)
+    huge = FootprintGrid(grid, [(-1e6, -1e6), (1e6, -1e6), (1e6, 1e6), (-1e6, 1e6)])
+    assert not huge.is_free(grid.center_of(np.argwhere(cells >= 0))).any()
+    huge.update_window(0, 0, [[0]])
+    assert huge.is_free(grid.center_of(np.argwhere(cells >= 0))).all()

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-LARGEST = 1e150  # metres, so that squared distances are finite
+LARGEST = 1e60  # metres, so that products of squared distances are finite
+SMALLEST = 1e-60  # metres across, so that they are not zero
 
 
 def as_floats(name: str, values: ArrayLike) -> NDArray[np.float64]:
@@ -71,6 +72,11 @@ def check_bounds(bounds: ArrayLike) -> NDArray[np.float64]:
             f"bounds must lie within {LARGEST:g} metres of zero, or distances overflow, "
             f"got {array.tolist()}."
         )
+    if np.diff(array, axis=1).min() < SMALLEST:
+        raise ValueError(
+            f"bounds must be at least {SMALLEST:g} metres apart, or distances vanish, "
+            f"got {array.tolist()}."
+        )
     return array
 
 
@@ -81,6 +87,8 @@ def check_point(name: str, point: ArrayLike, dimension: int) -> NDArray[np.float
         raise ValueError(f"{name} must be {dimension} coordinates, got shape {array.shape}.")
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite, got {array.tolist()}.")
+    if np.abs(array).max() > LARGEST:
+        raise ValueError(f"{name} must lie within {LARGEST:g} of zero, got {array.tolist()}.")
     return array
 
 

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from problems.worlds._disc_log import DiscLog
 from problems.worlds._queries import Queries
-from problems.worlds._validate import as_index, check_bounds, check_number, check_point
+from problems.worlds._validate import LARGEST, as_index, check_bounds, check_number, check_point
 from problems.worlds.arrays import DISCS, WorldArrays, WorldChanges, arrays_without_grid
 
 
@@ -155,13 +155,18 @@ class DiscWorld(Queries):
         Raises
         ------
         ValueError
-            If ``dt`` is negative or not finite.
+            If ``dt`` is negative or not finite, or a disc would leave what numbers can tell.
         """
         step = check_number("dt", dt)
         with self._lock:
             ids = np.flatnonzero(np.isfinite(self._discs[:, -1]) & self._velocity.any(axis=1))
             rows = self._discs[ids]
-            rows[:, :-1] += step * self._velocity[ids]
+            with np.errstate(over="ignore"):
+                rows[:, :-1] += step * self._velocity[ids]
+            if (np.abs(rows[:, :-1]) > LARGEST).any():
+                raise ValueError(
+                    f"dt must leave every disc within {LARGEST:g} metres of zero, got {dt}."
+                )
             self._record(ids, rows)
 
     def arrays(self) -> WorldArrays:

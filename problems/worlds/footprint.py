@@ -51,7 +51,7 @@ class FootprintGrid(OccupancyGrid):
         if not isinstance(grid, OccupancyGrid):
             raise ValueError(f"grid must be an OccupancyGrid, got {grid!r}.")
         free = check_flag("unknown_is_free", unknown_is_free)
-        self._mask = _footprint_cells(footprint, grid.resolution, grid.yaw)
+        self._mask = _footprint_cells(footprint, grid.resolution, grid.yaw, max(grid.shape))
         super().__init__(grid.values, grid.resolution, grid.origin, 0.0, free, grid.yaw)
 
     def _reach_cells(self) -> int:
@@ -61,16 +61,19 @@ class FootprintGrid(OccupancyGrid):
         return super()._inflate(ndimage.binary_dilation(hard, structure=self._mask))
 
 
-def _footprint_cells(footprint: Any, resolution: float, yaw: float) -> NDArray[np.bool_]:
+def _footprint_cells(
+    footprint: Any, resolution: float, yaw: float, farthest: int
+) -> NDArray[np.bool_]:
     """Return which cells around an occupied one are blocked, a square of odd side.
 
-    The footprint keeps to the world's axes, the cells are turned by ``yaw`` radians.
+    The footprint keeps to the world's axes, the cells are turned by ``yaw`` radians. Cells more
+    than ``farthest`` rows or columns away are left out: the grid has none.
     """
     shapely = load_shapely()
     cos, sin = np.cos(yaw), np.sin(yaw)
     parts = [part @ np.array([[cos, -sin], [sin, cos]]) for part in footprint_parts(footprint)]
     reach = max(np.abs(part).max() for part in parts)
-    half = int(np.ceil(reach / resolution)) + 1
+    half = int(min(np.ceil(reach / resolution) + 1, farthest))
     # the occupied cell grown by the mirrored outline: where the robot's point touches it
     cell = shapely.box(-0.5, -0.5, 0.5, 0.5)
     touching = swept_area(cell, [part / resolution for part in parts])
