@@ -176,9 +176,9 @@ def draw(scenario: Scenario, records: list[Record], file: Path) -> None:
     figure, ((by_tick, spread), (work, costs)) = plt.subplots(
         2, 2, figsize=(11, 7.5), layout="constrained"
     )
-    colors = plt.get_cmap("tab10")
+    colors = plt.get_cmap("tab20")
     for k, record in enumerate(records):
-        color, times = colors(k % 10), 1e3 * np.array(record.seconds)
+        color, times = colors((2 * k + k // 10) % 20), 1e3 * np.array(record.seconds)
         by_tick.plot(record.ticks, times, color=color, linewidth=1.0, label=record.name)
         expanded = np.array([answer.n_expanded for answer in record.answers])
         changed = np.array([answer.n_changed for answer in record.answers])
