@@ -42,7 +42,9 @@ def connection(quick: bool) -> list[str]:
     base = moving_discs(name, n_ticks)
     points, radius = base.roadmap.points, base.roadmap.radius
     n = len(points)
-    roadmaps = {f"C = {c}": Roadmap.from_points(points, radius * c / 1.5) for c in (1.0, 1.5, 2.0)}
+    roadmaps = {
+        f"C = {c}": Roadmap.from_points(points, radius * c / 1.5) for c in (1.0, 1.2, 1.5, 2.0)
+    }
     for factor in (0.6, 0.8, 1.0, 1.2):
         k = int(np.ceil(factor * np.e * 1.5 * np.log(n)))
         roadmaps[f"{k} nearest"] = Roadmap.from_points(points, n_neighbors=k)

@@ -1,5 +1,7 @@
 """Films and live views hold one frame a step and what the planner said."""
 
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -33,6 +35,13 @@ def test_film_has_a_frame_for_every_step(tmp_path):
     assert len(paths) == 4 and all(path.solved for path in paths)
     with Image.open(tmp_path / "drive.gif") as film:
         assert film.n_frames == 4
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs ffmpeg")
+def test_film_can_be_a_video(tmp_path):
+    _, _, planner = planned()
+    animate(planner, lambda k, path: (1.0 + k, 1.0) if k < 3 else None, tmp_path / "drive.mp4")
+    assert (tmp_path / "drive.mp4").read_bytes()[4:8] == b"ftyp"
 
 
 def test_bad_files_and_numbers_are_refused(tmp_path):
