@@ -25,7 +25,7 @@ import numpy as np
 from bcd import solve_graph_system
 from experiments import label_propagation_tables as tables
 from experiments.label_propagation_cells import CELLS, SMALL, make_cell, tree
-from experiments.label_propagation_peers import LEVELS, OURS, SOLVERS
+from experiments.label_propagation_peers import LEVELS, SOLVERS
 
 BUDGET_S = 10.0
 REPEATS = 5
