@@ -186,8 +186,8 @@ def backtracking_step(problem, rules, state, m, b, work):
 
     ``f(u + d) <= f(u) + g'd + L |d|^2 / 2``. Fixed blocks keep an estimate each; a variable block
     starts from the largest of its coordinates' estimates. Each success halves it for next time.
-    Near the minimum both sides differ by less than the loss is rounded to: there the estimate that
-    held last time, twice the one begun with, is taken again.
+    Near the minimum both sides may differ by less than the loss is rounded to: there the estimate
+    that held last time, twice the one begun with, is taken again.
     """
     L = 0.0
     if b >= 0:
@@ -210,7 +210,8 @@ def backtracking_step(problem, rules, state, m, b, work):
         if change <= linear + 0.5 * L * square + slack + ROUNDING * abs(linear):
             break
         L *= 2.0
-        slack = LOSS_ROUNDING * abs(state.totals[0])
+        if not is_quadratic(problem):  # there changes are known without a difference of values
+            slack = LOSS_ROUNDING * abs(state.totals[0])
     if b >= 0:
         state.estimate[b] = 0.5 * L
     else:

@@ -336,7 +336,7 @@ def test_strings_and_marked_objects_are_classes():
     assert mixed.transduction_.tolist() == ["left", "left", "right", "right"]
     with pytest.raises(ValueError, match="classes that can be sorted"):
         model.fit(X, np.array(["left", None, "right", -1], dtype=object))
-    with pytest.raises(ValueError, match="distances of finite squares"):
+    with pytest.raises(ValueError, match="distances overflow"):
         model.fit(np.array(X) * 1e200, [0, -1, 1, -1])
 
 
