@@ -156,7 +156,7 @@ def test_bad_input_is_refused_by_name():
     X, y, _ = problem(20, (2, 2), 0)
     with pytest.raises(ValueError, match=r"y must hold two classes.* is multiclass"):
         GroupLogisticRegression(groups=2).fit(*load_iris(return_X_y=True))
-    with pytest.raises(ValueError, match="one class only"):
+    with pytest.raises(ValueError, match="only one class"):
         GroupLogisticRegression(groups=2).fit(X, np.zeros(20, dtype=int))
     with pytest.raises(ValueError, match="C must be above 0, got -1"):
         GroupLogisticRegression(C=-1).fit(X, y)

@@ -10,7 +10,7 @@ from bcd.design import make_design, refuse_overflow
 from bcd.estimators._base import LogisticClassifier, check_settings, warn_unless_solved
 from bcd.estimators._glm import last_solution
 from bcd.estimators._validation import check_number, read_sample_weight, read_samples
-from bcd.estimators.logistic import read_class_weight
+from bcd.estimators.logistic import read_class_weight, read_labels
 from bcd.glm_newton import Scores
 from bcd.group_logistic import LogisticGroups
 from bcd.group_loop import run_group_loop
@@ -161,9 +161,7 @@ class GroupLogisticRegression(LogisticClassifier):
                 f"The type of the target is {kind}."
             )
         y = column_or_1d(y, warn=True)
-        classes, label = np.unique(y, return_inverse=True)
-        if len(classes) < 2:
-            raise ValueError(f"y must hold two classes, got one class only: {classes[0]!r}.")
+        classes, label = read_labels(y)
         weights = read_sample_weight(sample_weight, X.shape[0])
         weights = weights * read_class_weight(self.class_weight, classes, y, sample_weight)[label]
         result, intercept = self._solve(X, np.where(label == 1, 1.0, -1.0), weights)

@@ -180,13 +180,7 @@ class LogisticRegression(LogisticClassifier):
         strength, l1_ratio = self._read_penalty()
         check_settings(self)
         X, y = read_samples(self, X, y)
-        check_classification_targets(y)
-        classes, label = np.unique(y, return_inverse=True)
-        if len(classes) < 2:
-            raise ValueError(
-                "y must hold at least two classes: this solver needs samples of at least 2 classes "
-                f"in the data, but the data contains only one class: {classes[0]!r}."
-            )
+        classes, label = read_labels(y)
         weights = read_sample_weight(sample_weight, X.shape[0])
         weights = weights * read_class_weight(self.class_weight, classes, y, sample_weight)[label]
         factor = penalty_factors(self.penalty_factor, X.shape[1])
@@ -242,6 +236,18 @@ class LogisticRegression(LogisticClassifier):
                 l1_ratio = PENALTIES[self.penalty]
         check_number("l1_ratio", l1_ratio, 0.0, 1.0)
         return strength, float(l1_ratio)
+
+
+def read_labels(y):
+    """Return the classes and each sample's number; raise unless there are two at least."""
+    check_classification_targets(y)
+    classes, label = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(
+            "y must hold at least two classes: this solver needs samples of at least 2 classes "
+            f"in the data, but the data contains only one class: {classes[0]!r}."
+        )
+    return classes, label
 
 
 def read_class_weight(class_weight, classes, y, sample_weight):

@@ -14,7 +14,6 @@ from sklearn import get_config
 from sklearn.metrics import get_scorer, make_scorer
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from bcd.design import make_design, refuse_overflow
@@ -33,6 +32,7 @@ from bcd.estimators.logistic import (
     LogisticRegression,
     fit_classes,
     read_class_weight,
+    read_labels,
 )
 from bcd.progress import counted
 
@@ -145,15 +145,6 @@ def scorer_of_classes(scoring, classes):
         response_method=scorer._response_method,
         **{**extra, **scorer._kwargs},
     )
-
-
-def read_labels(y):
-    """Return the classes and each sample's number; raise unless there are two at least."""
-    check_classification_targets(y)
-    classes, label = np.unique(y, return_inverse=True)
-    if len(classes) < 2:
-        raise ValueError(f"y must hold at least two classes, got one class only: {classes[0]!r}.")
-    return classes, label
 
 
 def read_Cs(Cs):

@@ -129,8 +129,7 @@ def run_all(settings: list[Setting], output: Path, jobs: int) -> None:
     work = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(
         joblib.delayed(run)(setting, output) for setting in missing
     )
-    for _ in tqdm(work, total=len(missing), desc="runs", disable=not missing):
-        pass
+    list(tqdm(work, total=len(missing), desc="runs", disable=not missing))
 
 
 def load(setting: Setting, output: Path) -> Curve:
