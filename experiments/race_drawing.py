@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from experiments.race import HOPELESS, LEVELS, OURS, Outcome
 
+if TYPE_CHECKING:
+    from matplotlib.axis import Axis
+
 FLOOR = 1e-13
+SHORT_AXIS = 30.0  # highest by lowest value below which a decade has three labels
 
 
 def colors(outcomes: list[Outcome]) -> dict[str, str]:
@@ -27,6 +32,18 @@ def colors(outcomes: list[Outcome]) -> dict[str, str]:
     peers = [name for name in names if name != OURS]
     cycle = (others[k % len(others)] for k in range(len(peers)))
     return {OURS: "#c8102e", **dict(zip(peers, cycle, strict=True))}
+
+
+def label_few(axis: Axis) -> None:
+    """Label a logarithmic axis at 1, 2 and 5 of a decade if it is short, at few decades if long."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    low, high = axis.get_view_interval()
+    short = high < SHORT_AXIS * low
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if short else (1.0,), numticks=8))
+    axis.set_minor_formatter(NullFormatter())
+    if short:
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def draw_time_against_gap(outcomes: list[Outcome], file: Path) -> None:
@@ -52,6 +69,8 @@ def draw_time_against_gap(outcomes: list[Outcome], file: Path) -> None:
         axis.set_title(f"{outcome.data} {outcome.setting}", fontsize=9)
         axis.grid(alpha=0.3)
         axis.tick_params(labelsize=7)
+        label_few(axis.xaxis)
+        label_few(axis.yaxis)
     for axis in axes.flat[len(outcomes) :]:
         axis.set_axis_off()
     figure.supxlabel("time (ms)", fontsize=9)
@@ -86,7 +105,14 @@ def draw_profile(outcomes: list[Outcome], file: Path) -> None:
             axis.step(factors, share, where="post", color=color, label=name)
         axis.set(xscale="log", xlabel="multiple of the best time", title=f"gap {level:.0e}")
         axis.grid(alpha=0.3)
+        label_few(axis.xaxis)
     axes[0].set_ylabel("share of the cells")
-    axes[-1].legend(frameon=False, fontsize=7, loc="lower right")
+    figure.legend(
+        *axes[0].get_legend_handles_labels(),
+        loc="outside upper center",
+        ncols=len(palette),
+        frameon=False,
+        fontsize=8,
+    )
     figure.savefig(file, dpi=90)
     plt.close(figure)
