@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,8 @@ FLOOR = 1e-13
 SHORT_AXIS = 30.0  # highest by lowest value below which a decade has three labels
 
 
-def colors(outcomes: list[Outcome]) -> dict[str, str]:
-    """Red for ours, one colour of a colour-blind friendly set for each peer."""
+def colors(outcomes: list[Outcome], least_share: float = 0.0) -> dict[str, str]:
+    """Red for ours, one colour of a colour-blind friendly set for each peer of enough cells."""
     others = (
         "#3b6ea5",
         "#e0a030",
@@ -28,8 +29,8 @@ def colors(outcomes: list[Outcome]) -> dict[str, str]:
         "#b0653a",
         "#c08bb0",
     )
-    names = list(dict.fromkeys(name for outcome in outcomes for name in outcome.names))
-    peers = [name for name in names if name != OURS]
+    met = Counter(name for outcome in outcomes for name in outcome.names)
+    peers = [n for n, count in met.items() if n != OURS and count >= least_share * len(outcomes)]
     cycle = (others[k % len(others)] for k in range(len(peers)))
     return {OURS: "#c8102e", **dict(zip(peers, cycle, strict=True))}
 
@@ -81,17 +82,18 @@ def draw_time_against_gap(outcomes: list[Outcome], file: Path) -> None:
     plt.close(figure)
 
 
-def draw_profile(outcomes: list[Outcome], file: Path) -> None:
+def draw_profile(outcomes: list[Outcome], file: Path, least_share: float = 0.0) -> None:
     """Share of the cells that a solver brings below a level within a multiple of the best time.
 
-    Performance profile after Dolan & More (2002), one panel a level.
+    Performance profile after Dolan & More (2002), one panel a level; solvers that run in fewer than
+    ``least_share`` of the cells are not drawn, but count among the best.
     """
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(
         1, len(LEVELS), figsize=(11, 3.4), layout="constrained", sharey=True
     )
-    palette = colors(outcomes)
+    palette = colors(outcomes, least_share)
     factors = np.geomspace(1.0, HOPELESS, 200)  # slower solvers were ended
     for axis, level in zip(axes, LEVELS, strict=True):
         for name, color in palette.items():

@@ -9,6 +9,7 @@ from experiments.race import LEVELS, Outcome
 from experiments.race_report import Standing, levels_of, milliseconds, standing, versions
 
 LISTED = 15  # cells in which we are furthest behind
+PROFILED = 0.25  # share of the cells in which a solver must run to be drawn
 FOOTPRINT = "linear_models_footprint"
 
 
@@ -34,7 +35,14 @@ def publish_overview(output: Path, docs: Path, purposes: dict[str, str]) -> None
         title = f"[{purposes[name]}](linear_models_{name}.md)"
         lines.append(_row(title, outcomes))
         everything += outcomes
-    lines += [_row("**all**", everything), "", "Cells furthest behind the best peer:", ""]
+    lines += [
+        _row("**all**", everything),
+        "",
+        *_profile(everything, docs),
+        "",
+        "Cells furthest behind the best peer:",
+        "",
+    ]
     lines += ["| family | data | setting | gap | ours, ms | best peer, ms | ratio |"]
     lines += ["| --- | --- | --- | --- | --- | --- | --- |"]
     behind = [
@@ -49,6 +57,18 @@ def publish_overview(output: Path, docs: Path, purposes: dict[str, str]) -> None
         lines += ["", f"First fits in a fresh process and peak memory: [here]({FOOTPRINT}.md)."]
     lines += ["", f"{versions()}.", ""]
     (docs / "results" / "linear_models.md").write_text("\n".join(lines))
+
+
+def _profile(everything: list[Outcome], docs: Path) -> list[str]:
+    from experiments.race_drawing import draw_profile
+
+    file = docs / "images" / "linear_models_profile.png"
+    draw_profile(everything, file, PROFILED)
+    return [
+        "Solvers that run in a quarter of the cells or more; others stand in the families' pages."
+        "\n\n![Share of all cells below the gap within a multiple of the best time]"
+        f"(../images/{file.name})"
+    ]
 
 
 def _read(record: Path) -> list[Outcome]:

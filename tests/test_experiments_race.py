@@ -98,7 +98,8 @@ def test_one_that_is_ten_times_slower_is_ended():
 
 
 def test_the_overview_lists_families_and_the_cells_behind(tmp_path):
-    (tmp_path / "results").mkdir()
+    for folder in ("results", "images"):
+        (tmp_path / folder).mkdir()
     times = {OURS: 2.0, "other": 1.0}
     runs = [Run(name, 1e-9, 1e-10, [seconds]) for name, seconds in times.items()]
     record = json.dumps(Outcome("toy", "data", "/5", list(times), runs, {}).as_record())
@@ -107,6 +108,8 @@ def test_the_overview_lists_families_and_the_cells_behind(tmp_path):
     page = (tmp_path / "results" / "linear_models.md").read_text()
     assert "[a toy](linear_models_toy.md) | 1 | 0.50 | 0.50 (data /5) | 1 |" in page
     assert "| toy | data | /5 | 1e-09 | 2e+03 | 1e+03 | 0.50 |" in page and "absent" not in page
+    assert "(../images/linear_models_profile.png)" in page
+    assert (tmp_path / "images" / "linear_models_profile.png").stat().st_size > 1000
 
 
 def test_long_runs_are_followed_by_one_that_aims_at_the_next_level():
