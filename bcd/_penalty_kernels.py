@@ -6,7 +6,7 @@ Names as in :mod:`bcd._certificate_kernels`.
 import numpy as np
 
 from bcd._certificate_kernels import conjugate
-from graphs._jit import kernel
+from graphs._jit import kernel, sum_kernel
 
 
 @kernel
@@ -33,3 +33,57 @@ def fenchel_gap(scale, c, x, l1, l2, lower, upper, noise):
 @kernel
 def _is_open(pull, lower, upper):
     return upper == np.inf if pull > 0.0 else lower == -np.inf
+
+
+@kernel
+def penalty_value(x, l1, l2):
+    """Value of the penalties at a point of the box."""
+    total = 0.0
+    for j in range(len(x)):
+        total += l1[j] * abs(x[j]) + 0.5 * l2[j] * x[j] * x[j]
+    return total
+
+
+@kernel
+def feasible_scale(c, x, l1, l2, lower, upper, only_l1):
+    """Largest multiple up to 1 of the pulls ``c`` that l1 terms withstand, with their ridges' help.
+
+    only_l1 : leave out features that have a ridge
+    """
+    scale = 1.0
+    for j in range(len(c)):
+        if l1[j] > 0.0 and not (only_l1 and l2[j] > 0.0) and _is_open(c[j], lower[j], upper[j]):
+            limit = l1[j] + l2[j] * abs(x[j])
+            if abs(c[j]) > limit:
+                scale = min(scale, limit / abs(c[j]))
+    return scale
+
+
+@kernel
+def block_gap(gradient, x, l1, l2, lower, upper, slope, curvature, intercept):
+    """Estimate a working block's duality gap, but for coordinates that have no penalty.
+
+    gradient : (k,) of the losses;  slope, curvature : (n,) of the samples
+    intercept : whether one is fitted, whose own part is then added
+    """
+    pull, noise = -gradient, np.zeros(len(x))
+    for j in range(len(x)):
+        if l1[j] == 0.0 and l2[j] == 0.0:
+            noise[j] = np.inf
+    scale = feasible_scale(pull, x, l1, l2, lower, upper, True)
+    gap = fenchel_gap(scale, pull, x, l1, l2, lower, upper, noise)
+    if scale < 1.0:
+        gap += 0.5 * (1.0 - scale) ** 2 * _squared_slopes(slope, curvature)
+    if intercept:
+        total = slope.sum()
+        gap += total * total / max(curvature.sum(), 1e-300)
+    return gap
+
+
+@sum_kernel
+def _squared_slopes(slope, curvature):
+    total = 0.0
+    for i in range(len(slope)):
+        size = abs(slope[i])
+        total += min(slope[i] * slope[i] / max(curvature[i], 1e-300), size)
+    return total

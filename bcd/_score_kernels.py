@@ -146,6 +146,39 @@ def evaluate_losses(tag, parameter, z, y, weight, slope, curvature):
 
 
 @kernel
+def scaled_distance(scale, weight, slope, curvature):
+    """Return :func:`dual_distance` of the logistic loss at ``scale * slope``, scale from 0 to 1.
+
+    With p the less wanted label's probability the relative entropy of ``scale p`` and p is
+    ``scale p log(scale) + (1 - scale p) log(1 + (1 - scale) p / (1 - p))``.
+    """
+    term, ratio = np.empty(CHUNK), np.empty(CHUNK)
+    log_scale = math.log(scale) if scale > 0.0 else 0.0
+    total = 0.0
+    for start in range(0, len(weight), CHUNK):
+        m = min(CHUNK, len(weight) - start)
+        largest = 0.0
+        for i in range(m):
+            s, h = weight[start + i], curvature[start + i]
+            p = abs(slope[start + i]) / max(s, 1e-300)
+            ratio[i] = (1.0 - scale) * p * abs(slope[start + i]) / max(h, 1e-300)
+            log = log_one_plus(min(ratio[i], 1.0))
+            term[i] = s * (scale * p * log_scale + (1.0 - scale * p) * log)
+            largest = max(largest, ratio[i])
+        if largest > 1.0:
+            for i in range(m):
+                if ratio[i] > 1.0:
+                    s = weight[start + i]
+                    p = abs(slope[start + i]) / s
+                    log = (1.0 - scale * p) * math.log1p(ratio[i])
+                    term[i] = s * (scale * p * log_scale + log)
+        for i in range(m):
+            term[i] = max(term[i], 0.0)
+        total += _sum(term[:m])
+    return total
+
+
+@kernel
 def dual_distance(tag, parameter, z, y, weight, dual):
     """Sum of ``loss(z) + conjugate(dual) - z dual``: zero where the dual point is the slope.
 

@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bcd._penalty_kernels import fenchel_gap
+from bcd._glm_choice_kernels import keep_active, list_violators
+from bcd._penalty_kernels import feasible_scale, fenchel_gap
 from bcd._score_kernels import dual_distance
 from bcd.design import Design, nonzero_columns
 from bcd.duality import ROUNDING
@@ -85,9 +86,9 @@ def solve_glm(
         ``extra["intercept"]`` holds ``c``, ``extra["gap"]`` the gap before each update.
     """
     books = _Books()
+    penalty = separable(l1, l2, bounds=bounds)
     everything = nonzero_columns(design) if scores.intercept else _used_columns(design)
     candidates = everything
-    penalty = separable(l1, l2, bounds=bounds)
     x = np.zeros(design.shape[1])
     if x0 is not None:
         x[everything] = x0[everything]
@@ -106,10 +107,13 @@ def solve_glm(
     inner_tol, lengths = np.inf, np.sqrt(design.squares)
     best_gap, exhausted, n_iter = np.inf, False, 0
     while True:
-        z = _scores_of(design, block, xb, scores.intercept)
-        scores.set(z + shift if shift else z)
-        if scores.intercept:
-            shift += scores.center()
+        if n_iter == 0 and block.size == 0 and x0 is None and scores.started_at is not None:
+            shift = scores.started_at
+        else:
+            z = _scores_of(design, block, xb, scores.intercept)
+            scores.set(z + shift if shift else z)
+            if scores.intercept:
+                shift += scores.center()
         dual = _free_dual(scores, block, xb, penalty.take(block.columns))
         c = -design.correlate(dual, candidates)
         noise = ROUNDING * float(np.linalg.norm(dual)) * lengths
@@ -131,11 +135,8 @@ def solve_glm(
             break
         best_gap = min(best_gap, certificate.gap)
         if len(candidates) > SCREENING_SAVES and np.isfinite(certificate.gap):
-            keep = _may_be_active(scores, design, certificate, c, l1, l2, candidates)
-            keep |= in_block[candidates]
-            candidates, c = candidates[keep], c[keep]
-        outside = penalty.take(candidates), in_block[candidates]
-        chosen = _greedy_block(scores, design, candidates, c, *outside, len(support))
+            candidates, c = _screen(scores, certificate, c, penalty, candidates, lengths, in_block)
+        chosen = _greedy_block(scores, design, candidates, c, penalty, in_block, len(support))
         exhausted = len(chosen) == 0 and inner_tol <= FINEST * tol
         if len(chosen):
             block.append(chosen)
@@ -204,15 +205,14 @@ def certify_glm(
         Pulls below it are rounding errors where there is no penalty.
     """
     l1, l2 = penalty.l1, penalty.l2
-    size = np.abs(c)
-    limit = l1 + l2 * np.abs(x)
-    binding = (size > limit) & (l1 > 0.0) & penalty.open_ended(c)
-    scale = float((limit[binding] / size[binding]).min()) if binding.any() else 1.0
+    scale = feasible_scale(c, x, *penalty, False)
     only_l1 = bool(((l1 > 0.0) & (l2 == 0.0)).any())
     best, best_scale = np.inf, scale
     for t in {scale} if only_l1 else {scale, 1.0}:
         gap = fenchel_gap(t, c, x, *penalty, noise)
-        if t != 1.0 or dual is not scores.slope:
+        if dual is scores.slope and scores.tag == LOGISTIC:
+            gap += scores.distance_to(t)
+        elif t != 1.0 or dual is not scores.slope:
             gap += dual_distance(
                 scores.tag, scores.parameter, scores.z, scores.y, scores.weight, t * dual
             )
@@ -243,17 +243,21 @@ def _free_dual(scores: Scores, block, x: Vector, penalty: Separable) -> Vector:
     return scores.slope + h * change
 
 
-def _may_be_active(scores, design, certificate, c, l1, l2, candidates) -> NDArray[np.bool_]:
-    """Tell which features the gap-safe sphere cannot rule out (Ndiaye et al., 2017, section 4).
+def _screen(
+    scores, certificate, c, penalty: Separable, candidates, lengths, in_block
+) -> tuple[NDArray[np.int32], Vector]:
+    """Leave out features that the gap-safe sphere rules out (Ndiaye et al., 2017, section 4).
 
     A loss of smoothness L has a dual that is 1/L-strongly concave, with sample weights too.
     """
     smooth = SMOOTHNESS[scores.tag]
-    if not np.isfinite(smooth) or l2.any():
-        return np.ones(len(candidates), dtype=np.bool_)
+    if not np.isfinite(smooth) or penalty.l2.any():
+        return candidates, c
     radius = np.sqrt(2.0 * smooth * float(scores.weight.max()) * certificate.gap)
-    reach = certificate.scale * np.abs(c) + radius * np.sqrt(design.squares[candidates])
-    return reach >= l1[candidates]
+    kept, kept_c = np.empty_like(candidates), np.empty_like(c)
+    sphere = certificate.scale, float(radius)
+    n = keep_active(c, candidates, lengths, penalty.l1, *sphere, in_block, kept, kept_c)
+    return kept[:n], kept_c[:n]
 
 
 def _greedy_block(
@@ -261,12 +265,9 @@ def _greedy_block(
 ) -> NDArray[np.int32]:
     """Choose by gs-q: the largest decreases ``(|c_j| - l1_j)+^2 / (2 h ||a_j||^2)`` outside."""
     h = max(float(scores.curvature.mean()), np.finfo(np.float64).tiny)
-    excess = np.abs(c) - penalty.l1
-    gains = excess**2 / (h * design.squares[candidates] + penalty.l2)
-    may_move = np.where(c > 0.0, penalty.upper > 0.0, penalty.lower < 0.0)
-    score = np.where(~in_block & may_move & (excess > 0.0), gains, 0.0)
-    violating = np.flatnonzero(score)
+    chosen, gain = np.empty_like(candidates), np.empty_like(c)
+    n = list_violators(c, candidates, design.squares, h, *penalty, in_block, chosen, gain)
     room = max(FIRST_BLOCK, n_support)
-    if len(violating) > room:
-        violating = violating[np.argpartition(-score[violating], room)[:room]]
-    return candidates[violating]
+    if n <= room:
+        return chosen[:n]
+    return chosen[np.argpartition(-gain[:n], room)[:room]]

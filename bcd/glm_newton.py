@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
-from bcd._glm_block_kernels import squared_violation, sweep_columns, sweep_gram
-from bcd._penalty_kernels import fenchel_gap
-from bcd._score_kernels import evaluate_losses
+from bcd._glm_block_kernels import squared_violation, sweep_columns
+from bcd._model_kernels import RIDGE, descend_model, gather_system, keep_inside, move_support
+from bcd._penalty_kernels import block_gap
+from bcd._score_kernels import evaluate_losses, scaled_distance
 from bcd.glm_block import Block, SparseBlock
 from bcd.separable import Separable
 
@@ -24,7 +25,7 @@ MAX_ROUNDS = 200
 MODEL_ROUNDS = 8  # Newton steps on the support within one model, those cut short aside
 CUT_ROUNDS = 50  # the same with those that a sign or bound cut short
 HALVINGS = 40
-RIDGE = 1e-13  # relative; only where the support's columns are linearly dependent
+FACTORED_HERE = 96  # coordinates up to which a kernel factors as fast as a library
 ROUNDING = 4e-16  # relative errors of the objective that a line search must overlook
 CG_STEPS = 500
 SLOW = 1e-4  # of the gap: a smaller decrease of the objective is none
@@ -50,10 +51,17 @@ class Scores:
         self.z, self.slope, self.curvature = np.zeros(n), np.empty(n), np.empty(n)
         self._slope, self._curvature = np.empty(n), np.empty(n)
         self.value = np.inf
+        self.started_at: float | None = None  # where z is that intercept, and nothing else
+
+    def start(self) -> float:
+        """Move to zero coefficients and the best intercept, if one is fitted; return the losses."""
+        self.set(np.zeros(len(self.y)))
+        self.started_at = self.center() if self.intercept else 0.0
+        return self.value
 
     def set(self, z: Vector) -> float:
         """Move to scores ``z``."""
-        self.z = z
+        self.z, self.started_at = z, None
         self.value = self._evaluate(z, self.slope, self.curvature)
         return self.value
 
@@ -65,12 +73,18 @@ class Scores:
 
     def accept(self) -> None:
         """Move to the scores last tried."""
-        self.z, self.value = self._z, self._value
+        self.z, self.value, self.started_at = self._z, self._value, None
         self.slope, self._slope = self._slope, self.slope
         self.curvature, self._curvature = self._curvature, self.curvature
 
     def _evaluate(self, z, slope, curvature) -> float:
         return evaluate_losses(self.tag, self.parameter, z, self.y, self.weight, slope, curvature)
+
+    def distance_to(self, scale: float) -> float:
+        """Return :func:`dual_distance` of ``scale * slope``, for the logistic loss."""
+        if scale == 1.0:
+            return 0.0
+        return scaled_distance(scale, self.weight, self.slope, self.curvature)
 
     def center(self) -> float:
         """Minimise over the intercept alone until rounding stops it; return its change."""
@@ -149,21 +163,13 @@ def _gap_of_block(
     scores: Scores, block: Block, gradient: Vector, x: Vector, penalty: Separable
 ) -> float:
     """Estimate the duality gap of the problem on the block, cheaply."""
-    size, l1, l2 = np.abs(gradient), penalty.l1, penalty.l2
-    binding = (size > l1) & (l1 > 0.0) & (l2 == 0.0) & penalty.open_ended(-gradient)
-    scale = float((l1[binding] / size[binding]).min()) if binding.any() else 1.0
-    # what a step of its own would gain stands for pulls that no penalty withstands
-    bare = (l1 == 0.0) & (l2 == 0.0)
-    gap = fenchel_gap(scale, -gradient, x, *penalty, np.where(bare, np.inf, 0.0))
-    if scale < 1.0:
-        ratio = scores.slope**2 / np.maximum(scores.curvature, 1e-300)
-        gap += 0.5 * (1.0 - scale) ** 2 * float(np.minimum(ratio, np.abs(scores.slope)).sum())
+    losses = scores.slope, scores.curvature, scores.intercept
+    gap = block_gap(gradient, x, *penalty, *losses)
+    bare = (penalty.l1 == 0.0) & (penalty.l2 == 0.0)
     if bare.any():
+        # what a step of its own would gain stands for pulls that no penalty withstands
         curvature = np.maximum(block.squares(scores.curvature), 1e-300)[bare]
         gap += squared_violation(curvature, gradient[bare], x[bare], *_l1_and_box(penalty, bare))
-    if scores.intercept:
-        total = float(scores.slope.sum())
-        gap += total * total / max(float(scores.curvature.sum()), 1e-300)
     return gap
 
 
@@ -219,34 +225,32 @@ def minimise_model(
     the answer is set.
     """
     u, g = x.copy(), gradient.copy()
-    diagonal = G.diagonal().copy()
-    first = squared_violation(diagonal, g, u, l1, lower, upper)
-    tol = accuracy(first, size)
-    n_whole = 0
-    for _ in range(CUT_ROUNDS):
-        sweep_gram(G, g, u, l1, lower, upper, 7, tol)
-        if squared_violation(diagonal, g, u, l1, lower, upper) <= tol:
+    model = G, g, u, l1, lower, upper
+    tol = accuracy(squared_violation(G.diagonal().copy(), *model[1:]), size)
+    support, n_whole = np.empty(len(u), dtype=np.int64), 0
+    for n_left in range(CUT_ROUNDS, 0, -1):
+        room = n_left, MODEL_ROUNDS - n_whole
+        s = descend_model(*model, tol, *room, FACTORED_HERE, support)
+        if s == 0:
             break
-        support = np.flatnonzero(movable(g, u, l1, lower, upper) & (diagonal > 0.0))
-        support, direction = _newton_direction(G, g, u, l1, lower, upper, support)
-        if len(support) == 0:
-            break
-        moved = _stay_on_side(
-            G[np.ix_(support, support)],
-            g[support],
-            u[support],
-            l1[support],
-            lower[support],
-            upper[support],
-            direction,
-        )
-        n_whole += bool((moved == u[support] + direction).all())
-        step = moved - u[support]
-        u[support] = moved
-        g += G[:, support] @ step
+        n_whole += _large_step(*model, support, s)
         if n_whole == MODEL_ROUNDS:
             break
     return u
+
+
+def _large_step(G, g, u, l1, lower, upper, support, s: int) -> bool:
+    """Take the Newton step on a support that a library factors faster than a kernel does."""
+    scale, rhs = np.empty(s), np.empty(s)
+    while s:
+        matrix = np.empty((s, s))
+        gather_system(G, g, u, l1, support, s, scale, matrix, rhs)
+        direction = scale[:s] * solve_definite(matrix, rhs[:s])
+        left = keep_inside(u, lower, upper, support, s, direction)
+        if left == s:
+            return move_support(G, g, u, l1, lower, upper, support, s, direction)
+        s = left
+    return True
 
 
 def movable(g, u, l1, lower, upper) -> NDArray[np.bool_]:
@@ -256,43 +260,10 @@ def movable(g, u, l1, lower, upper) -> NDArray[np.bool_]:
     return ((u != 0.0) | (l1 == 0.0)) & ~kept
 
 
-def _newton_direction(G, g, u, l1, lower, upper, support):
-    """Return coordinates and their Newton step, but those that it would push out of the box."""
-    direction = np.empty(0)
-    while len(support):
-        at = u[support]
-        rhs = -(g[support] + l1[support] * np.sign(at))
-        direction = solve_definite(G[np.ix_(support, support)], rhs)
-        out = (at <= lower[support]) & (direction < 0.0)
-        out |= (at >= upper[support]) & (direction > 0.0)
-        if not out.any():
-            break
-        support = support[~out]
-    return support, direction
-
-
 def limits(u, l1, lower, upper, target) -> Vector:
     """Return where a step towards ``target`` has to end: at zero where its sign would change."""
     crossing = (u * target <= 0.0) & (l1 > 0.0) & (u != 0.0)
     return np.clip(np.where(crossing, 0.0, target), lower, upper)
-
-
-def _stay_on_side(matrix, g, u, l1, lower, upper, direction) -> Vector:
-    """Return where the Newton step leads, or what of it descends within signs and bounds."""
-    target = u + direction
-    end = limits(u, l1, lower, upper, target)
-    crossing = end != target
-    if not crossing.any():
-        return target
-    step = end - u
-    change = g @ step + 0.5 * step @ (matrix @ step) + l1 @ (np.abs(end) - np.abs(u))
-    if change < 0.0:
-        return end
-    ratio = np.where(crossing, (end - u) / np.where(crossing, direction, 1.0), np.inf)
-    first = int(np.argmin(ratio))
-    moved = u + ratio[first] * direction
-    moved[first] = end[first]
-    return moved
 
 
 def solve_definite(matrix: Vector, rhs: Vector) -> Vector:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bcd._penalty_kernels import penalty_value
+
 
 class Separable(NamedTuple):
     """``sum_j l1_j |x_j| + l2_j / 2 x_j^2`` over ``lower <= x <= upper``, arrays of shape (k,)."""
@@ -22,15 +24,11 @@ class Separable(NamedTuple):
 
     def value(self, x: NDArray[np.float64]) -> float:
         """Return the penalty at a point of the box."""
-        return float(self.l1 @ np.abs(x)) + 0.5 * float(self.l2 @ (x * x))
+        return penalty_value(x, self.l1, self.l2)
 
     def free(self, x: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Tell which coordinates have no penalty and are not at a bound."""
         return (self.l1 == 0.0) & (self.l2 == 0.0) & (self.lower < x) & (x < self.upper)
-
-    def open_ended(self, pull: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Tell which coordinates no bound ends on the side that they are pulled to."""
-        return np.where(pull > 0.0, self.upper == np.inf, self.lower == -np.inf)
 
     @property
     def boxed(self) -> bool:

@@ -56,10 +56,7 @@ def fit_scores(
         The losses at zero coefficients (and the best intercept), the unit of ``tol``.
     """
     scores = Scores(tag, parameter, y, weights, intercept)
-    scores.set(np.zeros(len(y)))
-    if intercept:
-        scores.center()
-    at_zero = abs(scores.value)
+    at_zero = abs(scores.start())
     if design is None:
         design = make_design(X, np.ones(len(y)) if intercept else np.empty(0))
         refuse_overflow(design, y)
