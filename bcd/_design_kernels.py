@@ -109,6 +109,26 @@ def centered_squares_columns(matrix, weight, shift, means, out):
         out[j] = _squared_length(column, weight, means[j], shift)
 
 
+@sum_kernel
+def plain_squares_sparse(data, indptr, n, centered, means, out):
+    """Do the same on compressed sparse columns of n samples, all of weight one.
+
+    centered : whether the part along the column of ones is taken out
+    """
+    for j in range(len(indptr) - 1):
+        start, stop = indptr[j], indptr[j + 1]
+        mean, square = 0.0, 0.0
+        if centered:
+            for slot in range(start, stop):
+                mean += data[slot]
+            mean /= n
+        for slot in range(start, stop):
+            value = data[slot] - mean
+            square += value * value
+        means[j] = mean
+        out[j] = square + mean * mean * (n - (stop - start))
+
+
 @kernel
 def centered_squares_sparse(data, indices, indptr, weight, shift, means, out):
     """Do the same on a matrix in compressed sparse column form, never densified."""

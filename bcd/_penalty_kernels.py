@@ -19,14 +19,46 @@ def fenchel_gap(scale, c, x, l1, l2, lower, upper, noise):
     """
     total = 0.0
     for j in range(len(c)):
-        u, pull = x[j], scale * c[j]
-        if l1[j] == 0.0 and l2[j] == 0.0:
-            if lower[j] < u < upper[j] or abs(pull) <= noise[j]:
-                continue
-        if l2[j] == 0.0 and l1[j] > 0.0:
-            pull = min(max(pull, -l1[j]), l1[j]) if _is_open(pull, lower[j], upper[j]) else pull
-        cost = l1[j] * abs(u) + 0.5 * l2[j] * u * u - pull * u
-        total += max(cost + conjugate(pull, l1[j], l2[j], lower[j], upper[j]), 0.0)
+        total += _fenchel_term(scale * c[j], x[j], l1[j], l2[j], lower[j], upper[j], noise[j])
+    return total
+
+
+@kernel
+def _fenchel_term(pull, u, l1, l2, lower, upper, noise):
+    if l1 == 0.0 and l2 == 0.0:
+        if lower < u < upper or abs(pull) <= noise:
+            return 0.0
+    if l2 == 0.0 and l1 > 0.0:
+        pull = min(max(pull, -l1), l1) if _is_open(pull, lower, upper) else pull
+    cost = l1 * abs(u) + 0.5 * l2 * u * u - pull * u
+    return max(cost + conjugate(pull, l1, l2, lower, upper), 0.0)
+
+
+@kernel
+def survey_columns(c, columns, x, l1, l2, lower, upper):
+    """Return the largest multiple up to 1 that l1 terms withstand, and the penalties' value.
+
+    c : (m,) their pulls, columns : (m,) int32;  the others have an entry a feature
+    """
+    scale, total = 1.0, 0.0
+    for k in range(len(columns)):
+        j = columns[k]
+        total += l1[j] * abs(x[j]) + 0.5 * l2[j] * x[j] * x[j]
+        if l1[j] > 0.0 and _is_open(c[k], lower[j], upper[j]):
+            limit = l1[j] + l2[j] * abs(x[j])
+            if abs(c[k]) > limit:
+                scale = min(scale, limit / abs(c[k]))
+    return scale, total
+
+
+@kernel
+def gap_of_columns(scale, c, columns, x, l1, l2, lower, upper, lengths, noise):
+    """Return the ``fenchel_gap`` of some columns, whose rounding errors are noise times lengths."""
+    total = 0.0
+    for k in range(len(columns)):
+        j = columns[k]
+        box = lower[j], upper[j]
+        total += _fenchel_term(scale * c[k], x[j], l1[j], l2[j], *box, noise * lengths[j])
     return total
 
 
@@ -45,17 +77,13 @@ def penalty_value(x, l1, l2):
 
 
 @kernel
-def feasible_scale(c, x, l1, l2, lower, upper, only_l1):
-    """Largest multiple up to 1 of the pulls ``c`` that l1 terms withstand, with their ridges' help.
-
-    only_l1 : leave out features that have a ridge
-    """
+def feasible_scale(c, l1, l2, lower, upper):
+    """Largest multiple up to 1 of the pulls ``c`` that l1 terms without a ridge withstand."""
     scale = 1.0
     for j in range(len(c)):
-        if l1[j] > 0.0 and not (only_l1 and l2[j] > 0.0) and _is_open(c[j], lower[j], upper[j]):
-            limit = l1[j] + l2[j] * abs(x[j])
-            if abs(c[j]) > limit:
-                scale = min(scale, limit / abs(c[j]))
+        if l1[j] > 0.0 and l2[j] == 0.0 and _is_open(c[j], lower[j], upper[j]):
+            if abs(c[j]) > l1[j]:
+                scale = min(scale, l1[j] / abs(c[j]))
     return scale
 
 
@@ -70,7 +98,7 @@ def block_gap(gradient, x, l1, l2, lower, upper, slope, curvature, intercept):
     for j in range(len(x)):
         if l1[j] == 0.0 and l2[j] == 0.0:
             noise[j] = np.inf
-    scale = feasible_scale(pull, x, l1, l2, lower, upper, True)
+    scale = feasible_scale(pull, l1, l2, lower, upper)
     gap = fenchel_gap(scale, pull, x, l1, l2, lower, upper, noise)
     if scale < 1.0:
         gap += 0.5 * (1.0 - scale) ** 2 * _squared_slopes(slope, curvature)

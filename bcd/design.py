@@ -26,6 +26,7 @@ from bcd._design_kernels import (
     gather_from_columns,
     gather_from_rows,
     gram_sparse,
+    plain_squares_sparse,
 )
 
 CHUNK = 256  # columns that are gathered at once
@@ -137,7 +138,11 @@ class SparseDesign:
         self.parts = data, indices, read_only(matrix.indptr)
         self.weight, self.shift = _weight_and_shift(self)
         self.means, self.squares = np.empty(self.shape[1]), np.empty(self.shape[1])
-        centered_squares_sparse(*self.parts, self.weight, self.shift, self.means, self.squares)
+        if root is None and (u == 1.0).all():  # or without an intercept
+            ends = data, self.parts[2], self.shape[0]
+            plain_squares_sparse(*ends, len(u) > 0, self.means, self.squares)
+        else:
+            centered_squares_sparse(*self.parts, self.weight, self.shift, self.means, self.squares)
 
     def correlate(self, r: Vector, columns: Columns) -> Vector:
         """Return ``A[:, columns]' r``."""

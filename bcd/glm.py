@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bcd._glm_choice_kernels import keep_active, list_violators
-from bcd._penalty_kernels import feasible_scale, fenchel_gap
+from bcd._penalty_kernels import gap_of_columns, survey_columns
 from bcd._score_kernels import dual_distance
 from bcd.design import Design, nonzero_columns
 from bcd.duality import ROUNDING
@@ -92,14 +92,17 @@ def solve_glm(
     x = np.zeros(design.shape[1])
     if x0 is not None:
         x[everything] = x0[everything]
-    x = np.clip(x, penalty.lower, penalty.upper)
+    if bounds is not None:
+        x = np.clip(x, penalty.lower, penalty.upper)
     block = make_block(design)
     in_block = np.zeros(design.shape[1], dtype=np.bool_)
-    first = (penalty.l1[everything] == 0.0) | (x[everything] != 0.0)
+    first = penalty.l1 == 0.0
+    if x0 is not None or bounds is not None:
+        first |= x != 0.0
     shift = intercept0
     if scores.intercept:
         shift += float(design.means @ x)
-    start = everything[first]
+    start = everything[first[everything]] if first.any() else everything[:0]
     if len(start):
         block.append(start)
         in_block[start] = True
@@ -116,13 +119,12 @@ def solve_glm(
                 shift += scores.center()
         dual = _free_dual(scores, block, xb, penalty.take(block.columns))
         c = -design.correlate(dual, candidates)
-        noise = ROUNDING * float(np.linalg.norm(dual)) * lengths
-        certificate = certify_glm(scores, dual, c, *_of(x, penalty, noise, candidates))
+        certificate = certify_glm(scores, dual, c, candidates, x, penalty, lengths)
         if len(candidates) < len(everything) and certificate.gap <= tol:
             candidates = everything  # the last word is said over all features
             c = -design.correlate(dual, candidates)
-            certificate = certify_glm(scores, dual, c, *_of(x, penalty, noise, candidates))
-        support = np.flatnonzero(x).astype(np.int32)
+            certificate = certify_glm(scores, dual, c, candidates, x, penalty, lengths)
+        support = np.sort(block.columns[xb != 0.0])
         books.enter(certificate, block.size, support)
         status = _outcome(certificate.gap, tol, n_iter, max_iter, books, time_limit)
         if callback is not None and n_iter:
@@ -162,7 +164,7 @@ def solve_glm(
         n_iter=n_iter,
         status=status,
         history=books.history(),
-        active_set=np.flatnonzero(x),
+        active_set=support.astype(np.int64),
         identified_at=books.identified_at,
         gap_kind="duality",
         extra={"gap": np.asarray(books.rows["gap"]), "intercept": c0},
@@ -181,12 +183,14 @@ def _scores_of(design, block, xb, intercept: bool) -> Vector:
     return z
 
 
-def _of(x, penalty: Separable, noise, columns) -> tuple[Vector, Separable, Vector]:
-    return x[columns], penalty.take(columns), noise[columns]
-
-
 def certify_glm(
-    scores: Scores, dual: Vector, c: Vector, x: Vector, penalty: Separable, noise: Vector
+    scores: Scores,
+    dual: Vector,
+    c: Vector,
+    columns: NDArray[np.int32],
+    x: Vector,
+    penalty: Separable,
+    lengths: Vector,
 ) -> DualCertificate:
     """Bound how far ``x`` is from the minimum by the dual point ``dual``, as it is or scaled.
 
@@ -198,18 +202,21 @@ def certify_glm(
         The slopes, orthogonal to the intercept and to free columns without any penalty.
     c : ndarray of shape (k,)
         ``-A' dual`` of the features in question; all others must be zero at the minimum.
-    x : ndarray of shape (k,)
+    columns : ndarray of shape (k,), int32
+        Those features.
+    x : ndarray of shape (n_features,)
     penalty : Separable
-        Of those features.
-    noise : ndarray of shape (k,)
-        Pulls below it are rounding errors where there is no penalty.
+        Of all features.
+    lengths : ndarray of shape (n_features,)
+        Of the columns: pulls below rounding errors of products with them do not count where there
+        is no penalty.
     """
-    l1, l2 = penalty.l1, penalty.l2
-    scale = feasible_scale(c, x, *penalty, False)
-    only_l1 = bool(((l1 > 0.0) & (l2 == 0.0)).any())
+    scale, value = survey_columns(c, columns, x, *penalty)
+    noise = ROUNDING * float(np.linalg.norm(dual))
+    only_l1 = scale == 1.0 or bool(((penalty.l1 > 0.0) & (penalty.l2 == 0.0)).any())
     best, best_scale = np.inf, scale
-    for t in {scale} if only_l1 else {scale, 1.0}:
-        gap = fenchel_gap(t, c, x, *penalty, noise)
+    for t in (scale,) if only_l1 else (scale, 1.0):
+        gap = gap_of_columns(t, c, columns, x, *penalty, lengths, noise)
         if dual is scores.slope and scores.tag == LOGISTIC:
             gap += scores.distance_to(t)
         elif t != 1.0 or dual is not scores.slope:
@@ -218,7 +225,7 @@ def certify_glm(
             )
         if gap < best:
             best, best_scale = gap, t
-    return DualCertificate(scores.value + penalty.value(x), max(best, 0.0), best_scale)
+    return DualCertificate(scores.value + value, max(best, 0.0), best_scale)
 
 
 def _free_dual(scores: Scores, block, x: Vector, penalty: Separable) -> Vector:

@@ -5,7 +5,7 @@ import pytest
 
 from bcd import glm_newton
 from bcd._glm_choice_kernels import keep_active, list_violators
-from bcd._penalty_kernels import feasible_scale
+from bcd._penalty_kernels import feasible_scale, survey_columns
 from bcd._score_kernels import dual_distance, evaluate_losses, scaled_distance
 from problems.losses import LOGISTIC
 
@@ -62,16 +62,20 @@ def test_scaled_distance_is_the_dual_distance_of_scaled_slopes(scale):
     np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-13)
 
 
-def test_feasible_scale_brings_every_pull_within_its_l1_term():
+def test_scales_bring_every_pull_within_its_l1_term():
     rng = np.random.default_rng(1)
     c, x = 3.0 * rng.standard_normal(50), rng.standard_normal(50)
     l1, l2 = rng.uniform(0.0, 1.0, 50) * (rng.random(50) < 0.8), rng.random(50)
+    l2[::2] = 0.0
     lower, upper = np.full(50, -np.inf), np.where(rng.random(50) < 0.3, 2.0, np.inf)
     limit = l1 + l2 * np.abs(x)
     held = (l1 > 0.0) & ((c < 0.0) | (upper == np.inf)) & (np.abs(c) > limit)
+    scale, value = survey_columns(c, np.arange(50, dtype=np.int32), x, l1, l2, lower, upper)
+    assert scale == pytest.approx((limit[held] / np.abs(c[held])).min())
+    assert value == pytest.approx(l1 @ np.abs(x) + 0.5 * l2 @ x**2)
+    held &= l2 == 0.0
     expected = (limit[held] / np.abs(c[held])).min()
-    assert feasible_scale(c, x, l1, l2, lower, upper, False) == pytest.approx(expected)
-    assert feasible_scale(c, x, l1, l2 + 1.0, lower, upper, True) == 1.0
+    assert feasible_scale(c, l1, l2, lower, upper) == pytest.approx(expected)
 
 
 def test_choices_agree_with_numpy():

@@ -62,11 +62,8 @@ def read_data(estimator, X, y, *, sums_follow: bool = False):
     squares of each column anyway: those show what is not finite, and :func:`refuse_not_finite`
     says what it is.
     """
-    if _is_plain(X, y, sums_follow):  # what is in order already is not looked at for long
-        estimator.n_features_in_ = X.shape[1]
-        if hasattr(estimator, "feature_names_in_"):
-            del estimator.feature_names_in_
-        return X, y
+    if _is_plain(X, y, sums_follow) and y.dtype == np.float64:
+        return _taken_as_is(estimator, X, y)
     X, y = read_samples(estimator, X, y, multi_output=True, y_numeric=True)
     return X, np.asarray(y, dtype=np.float64)
 
@@ -76,6 +73,8 @@ def read_samples(estimator, X, y, **checks):
 
     X is copied only where ``read_data`` copies it.
     """
+    if "multi_output" not in checks and _is_plain(X, y, False):
+        return _taken_as_is(estimator, X, y)
     with naming_places(X, y):
         X, y = validate_data(
             estimator, X, y, accept_sparse="csc", dtype=FLOATS, accept_large_sparse=True, **checks
@@ -102,17 +101,31 @@ def refuse_not_finite(estimator, X, y):
     raise ValueError(OVERFLOW)
 
 
+def _taken_as_is(estimator, X, y):
+    """Note the number of features: what is in order already is not looked at for long."""
+    estimator.n_features_in_ = X.shape[1]
+    if hasattr(estimator, "feature_names_in_"):
+        del estimator.feature_names_in_
+    return X, y
+
+
 def _is_plain(X, y, sums_follow: bool) -> bool:
-    """Tell whether X and y are finite contiguous float arrays of shapes that match."""
-    if type(X) is not np.ndarray or type(y) is not np.ndarray or y.dtype != np.float64:
+    """Tell whether X and y are finite arrays of numbers, of the layouts and shapes wanted."""
+    if type(y) is not np.ndarray or y.dtype.kind not in "iuf" or y.ndim != 1:
         return False
-    if X.ndim != 2 or y.ndim != 1 or X.dtype not in FLOATS or X.size == 0 or len(X) != len(y):
+    if type(X) is np.ndarray:
+        contiguous = X.flags.c_contiguous or X.flags.f_contiguous
+        values, in_order = X, X.ndim == 2 and contiguous and X.size > 0
+    elif type(X) in (sp.csc_matrix, sp.csc_array):
+        values, in_order = X.data, bool(X.has_canonical_format) and min(X.shape) > 0
+    else:
         return False
-    contiguous = X.flags.c_contiguous or X.flags.f_contiguous
+    if not in_order or X.dtype not in FLOATS or X.shape[0] != len(y):
+        return False
     if sums_follow:
-        return contiguous
+        return True
     with np.errstate(over="ignore", invalid="ignore"):
-        return bool(contiguous and np.isfinite(X.sum()) and np.isfinite(y.sum()))
+        return bool(np.isfinite(values.sum()) and np.isfinite(y.sum()))
 
 
 def _in_columns(X):

@@ -240,14 +240,33 @@ class LogisticRegression(LogisticClassifier):
 
 def read_labels(y):
     """Return the classes and each sample's number; raise unless there are two at least."""
-    check_classification_targets(y)
-    classes, label = np.unique(y, return_inverse=True)
+    classes, label = number_classes(y)
+    if len(classes) != 2 or not _are_whole(classes):  # two whole numbers are two classes
+        check_classification_targets(y)
     if len(classes) < 2:
         raise ValueError(
             "y must hold at least two classes: this solver needs samples of at least 2 classes "
             f"in the data, but the data contains only one class: {classes[0]!r}."
         )
     return classes, label
+
+
+def _are_whole(classes) -> bool:
+    return (
+        classes.dtype.kind in "biuf"
+        and float(classes[0]).is_integer()
+        and (float(classes[1]).is_integer())
+    )
+
+
+def number_classes(y):
+    """Return what ``np.unique(y, return_inverse=True)`` does, without a sort for two numbers."""
+    if y.dtype.kind in "biuf" and y.ndim == 1 and len(y):
+        low, high = y.min(), y.max()
+        second = y == high
+        if low < high and ((y == low) | second).all():
+            return np.array([low, high]), second.astype(np.intp)
+    return np.unique(y, return_inverse=True)
 
 
 def read_class_weight(class_weight, classes, y, sample_weight):
