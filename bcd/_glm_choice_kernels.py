@@ -1,7 +1,7 @@
 """Choices of a working-set solver of generalised linear models: what to screen, what to take in.
 
-Names: ``c`` (m,) the pulls of the candidates ``columns`` (m,) int32; all other arrays have one entry
-a feature: ``squares`` and ``lengths`` of the columns, ``in_block`` the working block's.
+Names: ``c`` (m,) the pulls of the candidates ``columns`` (m,) int32; all other arrays have one
+entry a feature: ``squares`` and ``lengths`` of the columns, ``in_block`` the working block's.
 """
 
 from graphs._jit import kernel

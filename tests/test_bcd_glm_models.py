@@ -1,4 +1,4 @@
-"""Quadratic models of a working block, and the pieces of its certificates, against plain oracles."""
+"""Quadratic models of a working block, and pieces of its certificates, against plain oracles."""
 
 import numpy as np
 import pytest
