@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from graphs._jit import inner_kernel, lean_kernel
+from graphs._jit import inner_kernel, lean_kernel, sum_kernel
 
 UNPENALISED = 1e100
 PENALTY, RIDGE, BOUND, FENCHEL, BOXED = range(5)  # entries of what ``survey`` finds
@@ -127,3 +127,41 @@ def violating_zeros(c, x, l1, lower, upper, squares, in_block, columns, place, r
             place[n], ratio[n] = k, abs(pull) / weight
             n += 1
     return n
+
+
+@sum_kernel
+def gap_between(share, b, r, other_r, c, other_c, x, other_x, support, columns, l1, l2):
+    """Objective and duality gap at ``(1 - share) x + share other_x``, all penalties alike.
+
+    b, r, other_r : (n,);  c, other_c : (k,) ``A[:, columns]' r`` and the same of other_r
+    x, other_x : (p,), zero outside ``support`` (s,);  l1, l2 : float, l1 above 0
+    """
+    keep, length, inner = 1.0 - share, 0.0, 0.0
+    for i in range(len(r)):
+        left = keep * r[i] + share * other_r[i]
+        length += left * left
+        inner += b[i] * left
+    a0, a1, a2, a3, k = 0.0, 0.0, 0.0, 0.0, len(c)
+    for j in range(0, k - k % 4, 4):  # four maxima at a time do not wait for each other
+        a0 = max(a0, abs(keep * c[j] + share * other_c[j]))
+        a1 = max(a1, abs(keep * c[j + 1] + share * other_c[j + 1]))
+        a2 = max(a2, abs(keep * c[j + 2] + share * other_c[j + 2]))
+        a3 = max(a3, abs(keep * c[j + 3] + share * other_c[j + 3]))
+    for j in range(k - k % 4, k):
+        a0 = max(a0, abs(keep * c[j] + share * other_c[j]))
+    largest, size, ridge = max(max(a0, a1), max(a2, a3)), 0.0, 0.0
+    if l2 > 0.0:
+        largest = 0.0
+        for j in range(k):
+            value = keep * x[columns[j]] + share * other_x[columns[j]]
+            largest = max(largest, abs(keep * c[j] + share * other_c[j] - l2 * value))
+    for a in range(len(support)):
+        value = keep * x[support[a]] + share * other_x[support[a]]
+        size += abs(value)
+        ridge += value * value
+    length += l2 * ridge
+    scale = max(inner / length, 0.0) if length > 0.0 else 0.0
+    if scale * largest > l1:
+        scale = l1 / largest
+    objective = 0.5 * length + l1 * size
+    return objective, max(objective - scale * inner + 0.5 * scale * scale * length, 0.0)

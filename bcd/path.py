@@ -9,16 +9,17 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from bcd.design import Design, make_design, nonzero_columns, project_out, refuse_overflow
-from bcd.estimators._least_squares import read_bounds, solve, weighted_design
+from bcd.estimators._least_squares import read_bounds, weighted_design
 from bcd.estimators._validation import (
     check_number,
     read_arrays,
     read_penalty_factor,
     read_weights,
 )
+from bcd.knots import follow_alphas
 from bcd.least_squares import solve_smooth
 from bcd.multitask_path import TaskPath
-from bcd.working_set import Memory, solve_working_sets
+from bcd.working_set import solve_working_sets
 
 
 def largest_alpha(
@@ -109,12 +110,6 @@ def lambda_max(
     return largest_alpha(design, target, l1_ratio, X.shape[0], factor, bounds)
 
 
-def follow_alphas(design: Design, target: NDArray, alphas, l1_ratio: float, **settings) -> list:
-    """Solve for each alpha in turn, each from the working set of the one before."""
-    memory = Memory()
-    return [solve(design, target, alpha, l1_ratio, memory=memory, **settings) for alpha in alphas]
-
-
 def enet_path(
     X,
     y,
@@ -157,6 +152,11 @@ def enet_path(
     coefs : ndarray of shape (n_features, n_alphas) or (n_targets, n_features, n_alphas)
     dual_gaps : ndarray of shape (n_alphas,)
     n_iters : list of int, only with ``return_n_iter``
+
+    Notes
+    -----
+    Between two solutions that are near enough for ``tol`` the path is interpolated, each point with
+    its own duality gap and an ``n_iter`` of 0 (see :mod:`bcd.knots`).
 
     Examples
     --------

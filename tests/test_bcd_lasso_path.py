@@ -83,6 +83,40 @@ def test_path_agrees_with_single_fits_and_scikit_learn(kind, l1_ratio):
     assert not coefs[:, 0].any() and coefs[:, 1].any()
 
 
+@pytest.mark.parametrize("kind", WRAP)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"fit_intercept": True, "l1_ratio": 0.4},
+        {"positive": True},
+        {"penalty_factor": np.where(np.arange(90) % 7 == 0, 0.0, 1.0 + np.arange(90) / 90)},
+    ],
+)
+def test_every_point_of_a_loose_path_is_within_the_gap_that_it_reports(kind, settings):
+    X, y = problem(60, 90, 7, sparse=kind == "csc")
+    settings = {"l1_ratio": 1.0, "eps": 1e-2, "alphas": 60} | settings
+    centered = y - y.mean() if "fit_intercept" in settings else y
+    energy = float(centered @ centered) / 60
+    grid, loose, gaps, steps = enet_path(WRAP[kind](X), y, tol=1e-3, return_n_iter=True, **settings)
+    _, tight, least, _ = enet_path(WRAP[kind](X), y, tol=1e-11, return_n_iter=True, **settings)
+    if "fit_intercept" in settings:
+        X = X - X.mean(axis=0)
+    factor = settings.get("penalty_factor", np.ones(90))
+    ratio = settings["l1_ratio"]
+
+    def objective(coef, alpha):
+        left = centered - X @ coef
+        size = ratio * np.abs(coef) + 0.5 * (1.0 - ratio) * coef**2
+        return left @ left / 120 + alpha * float(factor @ size)
+
+    assert steps.count(0) > 20  # those are interpolated
+    assert (gaps <= 1e-3 * energy).all()
+    for k, alpha in enumerate(grid):
+        above = objective(loose[:, k], alpha) - objective(tight[:, k], alpha)
+        assert -1.01 * least[k] - 1e-14 * energy <= above <= gaps[k] + 1e-14 * energy
+
+
 def test_lambda_max_is_where_the_first_coefficient_leaves_zero():
     X, y = problem(30, 12, 1)
     weights = np.random.default_rng(0).random(30)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,7 +53,7 @@ def weighted_design(X, weights: NDArray | None, fit_intercept: bool) -> Design:
     return make_design(X, u, root)
 
 
-def solve(
+def solve_quietly(
     design: Design,
     target: NDArray,
     alpha: float,
@@ -68,7 +70,7 @@ def solve(
     verbose=False,
     name: str = "ElasticNet",
 ) -> Result:
-    """Minimise scikit-learn's objective times ``n_samples``; warn where ``tol`` is not met.
+    """Minimise scikit-learn's objective times ``n_samples``.
 
     Parameters
     ----------
@@ -114,7 +116,25 @@ def solve(
         )
         if bar is not None:
             bar.close()
-    warn_unless_solved(result, absolute_tol, n_samples)
+    return result
+
+
+def solve(
+    design: Design,
+    target: NDArray,
+    alpha: float,
+    l1_ratio: float,
+    *,
+    tol: float,
+    n_samples: float,
+    **settings: Any,
+) -> Result:
+    """Solve as ``solve_quietly`` does; warn where ``tol`` is not met."""
+    result = solve_quietly(
+        design, target, alpha, l1_ratio, tol=tol, n_samples=n_samples, **settings
+    )
+    b = project_out(design.u, target)
+    warn_unless_solved(result, tol * float(b @ b), n_samples)
     return result
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numbers
 
 import numpy as np
+import scipy.sparse as sp
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn import get_config
@@ -12,8 +13,7 @@ from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import column_or_1d
 
-from bcd._design_kernels import combine_columns, combine_sparse
-from bcd.design import SparseDesign, refuse_overflow
+from bcd.design import refuse_overflow
 from bcd.estimators._base import check_settings
 from bcd.estimators._least_squares import read_bounds, solve, weighted_design
 from bcd.estimators._validation import (
@@ -23,7 +23,8 @@ from bcd.estimators._validation import (
     read_weights,
 )
 from bcd.estimators.lasso import ElasticNet
-from bcd.path import follow_alphas, geometric_alphas, largest_alpha, read_alphas
+from bcd.knots import follow_alphas
+from bcd.path import geometric_alphas, largest_alpha, read_alphas
 from bcd.progress import counted
 
 
@@ -35,19 +36,16 @@ def _fold_errors(X, y, weights, train, test, alphas, l1_ratio, fit_intercept, se
     results = follow_alphas(
         design, design.root * y, alphas, l1_ratio, n_samples=mask.sum(), **settings
     )
-    errors, fitted = np.empty(len(alphas)), np.empty(X.shape[0])
-    share = None if weights is None else weights[test]
-    for k, result in enumerate(results):
-        support = result.active_set.astype(np.int32)
-        coef = result.x[support]
-        if isinstance(design, SparseDesign):
-            combine_sparse(*design.parts, support, coef, fitted)
-        else:
-            combine_columns(design.matrix, support, coef, fitted)
-        intercept = np.average(y, weights=mask) - coef @ design.means[support]
-        left = y[test] - fitted[test] - (intercept if fit_intercept else 0.0)
-        errors[k] = np.average(left**2, weights=share)
-    return errors
+    ever = np.flatnonzero(np.any([result.x != 0.0 for result in results], axis=0))
+    coefs = np.array([result.x[ever] for result in results])  # (n_alphas, n_ever)
+    if sp.issparse(X):
+        fitted = (X[:, ever] @ coefs.T)[test]
+    else:
+        fitted = X[np.ix_(test, ever)] @ coefs.T
+    left = y[test, None] - fitted
+    if fit_intercept:
+        left -= np.average(y, weights=mask) - coefs @ design.means[ever]
+    return np.average(left**2, axis=0, weights=None if weights is None else weights[test])
 
 
 class ElasticNetCV(ElasticNet):

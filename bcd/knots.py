@@ -1,0 +1,189 @@
+"""Paths by knots: solutions at some penalties, and what lies between them by interpolation.
+
+The solution of least squares with an l1 penalty is piecewise linear in the penalty (Efron, Hastie,
+Johnstone & Tibshirani, 2004), and so are the residual ``r`` and ``c = A' r``: between two solutions
+a third costs no pass over ``A``, nor does its duality gap. Where that gap is within the tolerance
+the interpolated point is the answer; else it is where the next solution starts from. How many
+penalties lie between two knots is found on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bcd._certificate_kernels import gap_between
+from bcd.block_solver import Memory
+from bcd.design import Design, nonzero_columns, project_out
+from bcd.duality import certify
+from bcd.estimators._base import warn_unless_solved
+from bcd.estimators._least_squares import solve_quietly
+from bcd.result import History, Result, Status
+from bcd.separable import Separable, separable
+
+KNOT_SHARE = 0.3  # of tol, to which knots are solved, so that something is left between them
+TIGHT = 1e-8  # relative tolerances below which knots are solved to tol itself
+AMPLE = 0.1  # of tol: gaps between two knots below which the next two may be further apart
+TRIALS = 4  # neighbours are looked at once in so many whether the one between was needed
+
+
+class Knot(NamedTuple):
+    """A solution: its place in the grid, ``x``, and where they are known ``r`` and ``c = A' r``."""
+
+    place: int
+    x: NDArray[np.float64]
+    books: tuple[NDArray[np.float64], NDArray[np.float64]] | None
+
+
+class Span(NamedTuple):
+    """Two knots, and where either of them is not zero."""
+
+    left: Knot
+    right: Knot
+    support: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, left: Knot, right: Knot) -> Span:
+        """Make it of two knots, left first."""
+        return cls(left, right, np.flatnonzero((left.x != 0.0) | (right.x != 0.0)))
+
+
+class Point(NamedTuple):
+    """A point between two knots, ``share`` of the way, and its certificate."""
+
+    share: float
+    objective: float
+    gap: float
+
+
+def follow_alphas(
+    design: Design, target: NDArray, alphas, l1_ratio: float, *, tol: float, **settings: Any
+) -> list[Result]:
+    """Solve for each alpha of a descending grid to a gap of ``tol`` times the squared target.
+
+    Parameters
+    ----------
+    settings
+        As ``bcd.estimators._least_squares.solve`` takes them.
+    """
+    grid = np.asarray(alphas, dtype=np.float64)
+    return _Path(design, target, grid, l1_ratio, tol, settings).follow()
+
+
+class _Path:
+    def __init__(self, design, target, alphas, l1_ratio: float, tol: float, settings: dict):
+        self.design, self.target, self.alphas, self.l1_ratio = design, target, alphas, l1_ratio
+        self.tol, self.settings, self.memory = tol, settings, Memory()
+        self.b = project_out(design.u, target)
+        self.limit = tol * float(self.b @ self.b)
+        self.columns = nonzero_columns(design)
+        self.squares = design.squares[self.columns]
+        factor, bounds = settings.get("penalty_factor"), settings.get("bounds")
+        self.alike = factor is None and bounds is None and l1_ratio > 0.0
+        factor = np.ones(design.shape[1]) if factor is None else factor
+        self.unit = separable(factor, factor, bounds=bounds).take(self.columns)
+        self.results: list[Any] = [None] * len(alphas)
+
+    def follow(self) -> list[Result]:
+        last, stride, before = len(self.alphas) - 1, 1, None
+        here = self._solve(0)
+        while here.place < last:
+            there = self._solve(min(here.place + stride, last))
+            worst = self._fill(Span.of(here, there))
+            if stride == 1:  # had the knot between been left out, would it have been missed?
+                tried = before is not None and here.place % TRIALS == 0
+                point = self._look(Span.of(before, there), here.place) if tried else None
+                worst = AMPLE * point.gap if point is not None else np.inf
+            if worst <= AMPLE * self.limit:
+                stride *= 2
+            elif worst > self.limit:
+                stride = max(1, stride // 2)
+            before, here = here, there
+        return self.results
+
+    def _solve(self, place: int) -> Knot:
+        """Solve at one penalty, from where the memory stands."""
+        share = KNOT_SHARE if self.tol > TIGHT else 1.0
+        result = solve_quietly(
+            self.design,
+            self.target,
+            float(self.alphas[place]),
+            self.l1_ratio,
+            tol=share * self.tol,
+            memory=self.memory,
+            **self.settings,
+        )
+        if result.gap <= self.limit and not result.status.solved:
+            result = replace(result, status=Status.CONVERGED)
+        warn_unless_solved(result, self.limit, self.settings["n_samples"])
+        self.results[place] = result
+        return Knot(place, result.x, self.memory.books if self.memory.x is result.x else None)
+
+    def _fill(self, span: Span) -> float:
+        """Answer what lies between two knots; return the worst gap, infinite after a solution."""
+        worst, start, end = 0.0, span.left.place + 1, span.right.place
+        middle = (start + end) // 2
+        for place in sorted(range(start, end), key=lambda k: k != middle):
+            if self.results[place] is not None:
+                continue
+            point = self._look(span, place)
+            if point is None or point.gap > self.limit:
+                if point is not None:
+                    self.memory.x, *books = self._mix(span, point.share)
+                    self.memory.books = tuple(books)
+                knot = self._solve(place)
+                self._fill(Span.of(span.left, knot))
+                self._fill(Span.of(knot, span.right))
+                self.memory.x, self.memory.books = span.right.x, span.right.books
+                return np.inf
+            worst = max(worst, point.gap)
+            self.results[place] = self._interpolate(span, point)
+        return worst
+
+    def _look(self, span: Span, place: int) -> Point | None:
+        """Certify an interpolated point; None where the books of a knot are not known."""
+        left, right, support = span
+        if left.books is None or right.books is None:
+            return None
+        start, alpha, end = self.alphas[[left.place, place, right.place]].tolist()
+        share = (start - alpha) / (start - end) if start > end else 0.0
+        scale = self.settings["n_samples"] * alpha
+        l1, l2 = scale * self.l1_ratio, scale * (1.0 - self.l1_ratio)
+        if self.alike and l1 > 0.0:
+            (r, c), (other_r, other_c) = left.books, right.books
+            books = (r, other_r, c, other_c, left.x, right.x)
+            return Point(share, *gap_between(share, self.b, *books, support, self.columns, l1, l2))
+        penalty = Separable(l1 * self.unit.l1, l2 * self.unit.l2, self.unit.lower, self.unit.upper)
+        x, r, c = self._mix(span, share)
+        found = certify(self.b, r, c, x[self.columns], penalty, self.squares)
+        return Point(share, found.objective, found.gap)
+
+    def _mix(self, span: Span, share: float) -> Iterator[NDArray[np.float64]]:
+        left, right, _ = span
+        for one, other in zip((left.x, *left.books), (right.x, *right.books), strict=True):
+            yield (1.0 - share) * one + share * other
+
+    def _interpolate(self, span: Span, point: Point) -> Result:
+        x, support = np.zeros(len(span.left.x)), span.support
+        x[support] = (1.0 - point.share) * span.left.x[support]
+        x[support] += point.share * span.right.x[support]
+        return Result(
+            x=x,
+            fun=point.objective,
+            gap=point.gap,
+            n_iter=0,
+            status=Status.CONVERGED,
+            history=History(
+                objective=np.array([point.objective]),
+                time_s=np.zeros(1),
+                block_size=np.zeros(1, dtype=np.int32),
+                n_active=np.array([len(support)], dtype=np.int32),
+            ),
+            active_set=support,
+            gap_kind="duality",
+            extra={"gap": np.array([point.gap])},
+        )
