@@ -89,15 +89,17 @@ class _Path:
         self.results: list[Any] = [None] * len(alphas)
 
     def follow(self) -> list[Result]:
-        last, stride, before = len(self.alphas) - 1, 1, None
+        before: Knot | None = None
+        last, stride = len(self.alphas) - 1, 1
         here = self._solve(0)
         while here.place < last:
             there = self._solve(min(here.place + stride, last))
             worst = self._fill(Span.of(here, there))
             if stride == 1:  # had the knot between been left out, would it have been missed?
-                tried = before is not None and here.place % TRIALS == 0
-                point = self._look(Span.of(before, there), here.place) if tried else None
-                worst = AMPLE * point.gap if point is not None else np.inf
+                worst = np.inf
+                if before is not None and here.place % TRIALS == 0:
+                    point = self._look(Span.of(before, there), here.place)
+                    worst = AMPLE * point.gap if point is not None else np.inf
             if worst <= AMPLE * self.limit:
                 stride *= 2
             elif worst > self.limit:
@@ -133,8 +135,8 @@ class _Path:
             point = self._look(span, place)
             if point is None or point.gap > self.limit:
                 if point is not None:
-                    self.memory.x, *books = self._mix(span, point.share)
-                    self.memory.books = tuple(books)
+                    x, r, c = self._mix(span, point.share)
+                    self.memory.x, self.memory.books = x, (r, c)
                 knot = self._solve(place)
                 self._fill(Span.of(span.left, knot))
                 self._fill(Span.of(knot, span.right))
@@ -163,8 +165,8 @@ class _Path:
         return Point(share, found.objective, found.gap)
 
     def _mix(self, span: Span, share: float) -> Iterator[NDArray[np.float64]]:
-        left, right, _ = span
-        for one, other in zip((left.x, *left.books), (right.x, *right.books), strict=True):
+        ends = ((knot.x, *(knot.books or ())) for knot in (span.left, span.right))
+        for one, other in zip(*ends, strict=True):
             yield (1.0 - share) * one + share * other
 
     def _interpolate(self, span: Span, point: Point) -> Result:
