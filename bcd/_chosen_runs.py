@@ -1,7 +1,7 @@
 """Runs whose choice of block is a computation of its own: mi, gsq by thresholding, forests.
 
 Python chooses the block here; the step and the books are the engine's kernels, or, for forests, the
-message passing of ``graphs.forest``.
+message passing of ``graphs.elimination``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from bcd import _setup, _state
 from bcd._engine_kernels import run_chunk
 from bcd._run import Run
-from graphs.forest import Elimination, eliminate, greedy_forest, random_forest, solve_forest
+from graphs.elimination import Elimination, eliminate, solve_forest
+from graphs.forest import greedy_forest, random_forest
 from problems._hessian_kernels import all_curvatures
 from problems._linear_kernels import QUADRATIC
 from problems.losses import LOGISTIC, MULTINOMIAL

@@ -23,7 +23,8 @@ from bcd._sweep_kernels import (
 from bcd.multigrid import build_hierarchy
 from graphs import CSRGraph
 from graphs.coloring import breadth_first
-from graphs.forest import first_fit_forests, peel
+from graphs.elimination import peel
+from graphs.forest import first_fit_forests
 
 BALL = 4096  # vertices met on the way to telling a stretched graph from an expander
 STRETCHED = 11  # steps to meet them: a lattice takes 45, random graphs of degree 10 take 4

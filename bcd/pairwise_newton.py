@@ -13,14 +13,8 @@ from bcd._checks import check_limits, known
 from bcd.graph_core import with_diagonal
 from bcd.graph_system import solve_system
 from bcd.result import History, Result, Status
-from graphs.forest import (
-    OK,
-    Elimination,
-    eliminate,
-    first_fit_forests,
-    greedy_forest,
-    solve_forest,
-)
+from graphs.elimination import OK, Elimination, eliminate, solve_forest
+from graphs.forest import first_fit_forests, greedy_forest
 from problems._pairwise_kernels import pairwise_curvature, pairwise_gradient
 from problems.losses import LOGISTIC, SQUARES
 from problems.pairwise import PairwiseProblem

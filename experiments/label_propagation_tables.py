@@ -23,14 +23,8 @@ from experiments.label_propagation_cells import CELLS
 from experiments.label_propagation_peers import LEVELS, OURS
 from graphs import CSRGraph
 from graphs.coloring import greedy_coloring
-from graphs.forest import (
-    eliminate,
-    factor_forest,
-    first_fit_forests,
-    greedy_forest,
-    random_forest,
-    solve_factored,
-)
+from graphs.elimination import eliminate, factor_forest, solve_factored
+from graphs.forest import first_fit_forests, greedy_forest, random_forest
 
 
 def clocked(call, repeats: int = 5) -> float:
@@ -136,7 +130,7 @@ def forest_rows(system, n: int, n_edges: int) -> list[str]:
         ),
         "`factor_forest` and `solve_factored`, laid out before": solve,
         "`solve_factored` alone, one more right-hand side": again,
-        "`graphs.forest.eliminate`, the layout": lambda: eliminate(tree),
+        "`graphs.eliminate`, the layout": lambda: eliminate(tree),
     }.items():
         rows.append(f"| {name} | {each * clocked(call):.1f} |")
     graph, rng = random_graph(n, n_edges), np.random.default_rng(0)

@@ -3,15 +3,8 @@
 from graphs.coloring import greedy_coloring
 from graphs.convert import from_networkx, from_scipy, to_networkx, to_scipy
 from graphs.csr import CSRGraph
-from graphs.forest import (
-    Elimination,
-    eliminate,
-    first_fit_forests,
-    greedy_forest,
-    lattice_combs,
-    random_forest,
-    solve_forest,
-)
+from graphs.elimination import Elimination, eliminate, solve_forest
+from graphs.forest import first_fit_forests, greedy_forest, lattice_combs, random_forest
 from graphs.heap import IndexedHeap, make_heap
 from graphs.neighbors import knn_graph, radius_graph, spatial_order
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphs._jit import kernel
-from graphs.csr import CSRGraph
-from graphs.forest import _checked_order, _require_undirected
+from graphs.csr import CSRGraph, require_undirected
+from graphs.forest import checked_order
 
 
 @kernel
@@ -67,12 +67,12 @@ def greedy_coloring(graph: CSRGraph, order: ArrayLike | None = None) -> NDArray[
     color : ndarray of shape (n_vertices,), int32
         At most one colour more than the largest degree.
     """
-    _require_undirected(graph)
+    require_undirected(graph)
     if order is None:
         queue = np.empty(graph.n_vertices, dtype=np.int32)
         breadth_first(graph.indptr, graph.indices, queue)
     else:
-        queue = _checked_order(graph, order)
+        queue = checked_order(graph, order)
     color = np.full(graph.n_vertices, -1, dtype=np.int32)
     _color_in_order(graph.indptr, graph.indices, queue, color)
     return color

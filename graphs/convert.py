@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import SupportsFloat
+
 import networkx as nx
 import numpy as np
 import scipy.sparse as sp
 
-from graphs.csr import MAX_SLOTS, CSRGraph, pair_slots
+from graphs.csr import MAX_SLOTS, CSRGraph, pair_slots, require_graph
 
 
 def from_scipy(matrix, *, directed: bool = False) -> CSRGraph:
@@ -71,6 +73,7 @@ def _refuse(bad, wanted, tails, indices, weights) -> None:
 
 def to_scipy(graph: CSRGraph) -> sp.csr_array:
     """Return the weights as a ``csr_array``; an edge of weight zero is stored explicitly."""
+    require_graph(graph)
     shape = (graph.n_vertices, graph.n_vertices)
     return sp.csr_array((graph.weights.copy(), graph.indices.copy(), graph.indptr.copy()), shape)
 
@@ -97,7 +100,7 @@ def from_networkx(graph, *, weight: str = "weight", default: float = 1.0) -> tup
     TypeError
         If ``graph`` is not a networkx graph.
     ValueError
-        If it is a multigraph, has a self-loop (undirected) or a weight that is not finite.
+        If it is a multigraph, has a self-loop (undirected) or a weight that is not a finite number.
     """
     if not isinstance(graph, nx.Graph):
         raise TypeError(f"graph must be a networkx graph, got {type(graph).__name__}.")
@@ -108,7 +111,13 @@ def from_networkx(graph, *, weight: str = "weight", default: float = 1.0) -> tup
     edges = list(graph.edges(data=weight, default=default))
     tails = np.fromiter((number[u] for u, _, _ in edges), dtype=np.int64, count=len(edges))
     heads = np.fromiter((number[v] for _, v, _ in edges), dtype=np.int64, count=len(edges))
-    weights = np.fromiter((float(w) for _, _, w in edges), dtype=np.float64, count=len(edges))
+    weights = np.empty(len(edges))
+    for k, (u, v, value) in enumerate(edges):
+        if isinstance(value, str) or not isinstance(value, SupportsFloat):
+            raise ValueError(
+                f"{weight} must be a number on every edge, got {value!r} at ({u!r}, {v!r})."
+            )
+        weights[k] = float(value)
     directed = graph.is_directed()
     return CSRGraph.from_edges(len(nodes), tails, heads, weights, directed=directed), nodes
 
@@ -122,6 +131,7 @@ def to_networkx(graph: CSRGraph, nodes: list | None = None):
     nodes : list, default=None
         Names of the vertices; their numbers when None.
     """
+    require_graph(graph)
     if nodes is not None and len(nodes) != graph.n_vertices:
         raise ValueError(f"nodes must have {graph.n_vertices} entries, got {len(nodes)}.")
     names = list(range(graph.n_vertices)) if nodes is None else nodes

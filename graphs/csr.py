@@ -236,3 +236,16 @@ def pair_slots(indptr, indices, reverse):
                 cursor[u] += 1
             else:
                 reverse[slot] = -1
+
+
+def require_graph(graph: CSRGraph) -> None:
+    """Refuse what is not a graph."""
+    if not isinstance(graph, CSRGraph):
+        raise TypeError(f"graph must be a CSRGraph, got {type(graph).__name__}.")
+
+
+def require_undirected(graph: CSRGraph) -> None:
+    """Refuse what is not a graph, or is a directed one."""
+    require_graph(graph)
+    if graph.reverse is None:
+        raise ValueError("graph must be undirected, got a directed one.")

@@ -1,36 +1,14 @@
-"""Forests inside graphs: how to find them, in which order to walk them, how to solve on them."""
+"""Finding forests inside graphs: partitions into induced ones, and large single ones."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphs._jit import kernel
-from graphs.csr import CSRGraph
+from graphs.csr import CSRGraph, require_undirected
 
-OK = 0
-NOT_POSITIVE_DEFINITE = 1
 ORDERS = ("lipschitz", "random")
-
-
-class Elimination(NamedTuple):
-    """How to walk a forest leaves first.
-
-    Attributes
-    ----------
-    order : ndarray of shape (n_members,), int32
-        The forest's vertices, children before parents.
-    parent : ndarray of shape (n_members,), int32
-        Place in ``order`` of each vertex's parent; -1 at roots. ``parent[i] > i`` elsewhere.
-    slot : ndarray of shape (n_members,), int64
-        Slot of the edge from ``order[i]`` to its parent in the graph; -1 at roots.
-    """
-
-    order: NDArray[np.int32]
-    parent: NDArray[np.int32]
-    slot: NDArray[np.int64]
 
 
 @kernel
@@ -117,166 +95,10 @@ def _first_fit(indptr, indices, order, label):
     return forest
 
 
-@kernel
-def peel(indptr, indices, payload, member, node, vertex, parent, carried):
-    """Strip leaves until none is left; returns how many vertices were taken.
-
-    A leaf's one neighbour is the exclusive or of its neighbours that are left, so nothing is
-    searched and the adjacency is read once, forwards. What is left over is the 2-core.
-
-    payload : (m,) int64, the same in both slots of an edge: its number, or the bits of its weight
-    member : (n,) bool, the vertices that take part
-    node : (n, 3) int64, overwritten: edges left (-1 when taken or no member) and the exclusive ors
-        of the neighbours and of the payloads that are left
-    vertex, parent : (k,) int32, overwritten: the vertices in the order in which they were taken,
-        and the neighbour left to each, which is taken later (-1 at roots)
-    carried : (k,) int64, overwritten: the payload of the edge to the parent
-    """
-    n = len(member)
-    for v in range(n):
-        node[v, 0], node[v, 1], node[v, 2] = 0, 0, 0
-        if not member[v]:
-            node[v, 0] = -1
-            continue
-        for s in range(indptr[v], indptr[v + 1]):
-            u = indices[s]
-            if member[u]:
-                node[v, 0] += 1
-                node[v, 1] ^= u
-                node[v, 2] ^= payload[s]
-    count = 0
-    for start in range(n):
-        leaf = np.int64(start)
-        while 0 <= node[leaf, 0] <= 1:
-            vertex[count] = leaf
-            if node[leaf, 0] == 0:
-                node[leaf, 0], parent[count], carried[count] = -1, -1, 0
-                count += 1
-                break
-            p, load = node[leaf, 1], node[leaf, 2]
-            node[leaf, 0], parent[count], carried[count] = -1, p, load
-            count += 1
-            node[p, 0] -= 1
-            node[p, 1] ^= leaf
-            node[p, 2] ^= load
-            if p > start:
-                break  # its turn comes
-            leaf = p
-    return count
-
-
-@kernel
-def settle(vertex, parent, carried, place):
-    """Sort a peeled forest depth first, each subtree in one piece, so that parents stay near.
-
-    vertex, parent : (k,) int32, carried : (k,) int64; changed in place, ``parent`` from vertex
-        numbers to places (-1 at roots, behind the children elsewhere)
-    place : (n,) int32, overwritten at the vertices
-    """
-    k = len(vertex)
-    for i in range(k):
-        place[vertex[i]] = i
-    size, rank = np.ones(k, dtype=np.int32), np.empty(k, dtype=np.int32)
-    above = np.empty(k, dtype=np.int32)
-    for i in range(k):
-        above[i] = place[parent[i]] if parent[i] >= 0 else -1
-        if above[i] >= 0:
-            size[above[i]] += size[i]
-    end = k
-    for i in range(k - 1, -1, -1):  # a subtree's last place is its root's; size turns into the next
-        if above[i] < 0:
-            rank[i] = end - 1
-            end -= size[i]
-        else:
-            rank[i] = size[above[i]]
-            size[above[i]] -= size[i]
-        size[i] = rank[i] - 1
-    _permute(rank, above, vertex, parent, carried)
-
-
-@kernel
-def _permute(rank, above, vertex, parent, carried):
-    k = len(vertex)
-    old_vertex, old_carried = vertex.copy(), carried.copy()
-    for i in range(k):
-        r = rank[i]
-        vertex[r], carried[r] = old_vertex[i], old_carried[i]
-        parent[r] = rank[above[i]] if above[i] >= 0 else -1
-
-
-@kernel
-def factor_forest(parent, diagonal, link, pivot, factor):
-    """Factor a symmetric A whose off-diagonal graph is a forest as L D L', in O(n).
-
-    Vertices are laid out in elimination order, so memory is walked forwards once.
-
-    parent : (n,) int32, place of the parent, behind its children; -1 at roots
-    diagonal, link : (n,) float64, A[i, i] and A[i, parent[i]]
-    pivot, factor : (n,) float64, overwritten: D, and L[parent[i], i]; pivot may be diagonal
-    Returns OK, or NOT_POSITIVE_DEFINITE when a pivot is not above zero.
-    """
-    n = len(parent)
-    for i in range(n):
-        pivot[i] = diagonal[i]
-    for i in range(n):
-        if not pivot[i] > 0.0:  # catches NaN too
-            return NOT_POSITIVE_DEFINITE
-        p = parent[i]
-        if p >= 0:
-            factor[i] = link[i] / pivot[i]
-            pivot[p] -= factor[i] * link[i]
-        else:
-            factor[i] = 0.0
-    return OK
-
-
-@kernel
-def solve_factored(parent, pivot, factor, x):
-    """Solve L D L' X = R in place, forwards and back once; see ``factor_forest``.
-
-    x : (n, k) float64, R on entry and X on return
-    """
-    n, k = x.shape
-    for i in range(n):
-        p = parent[i]
-        if p >= 0:
-            for c in range(k):
-                x[p, c] -= factor[i] * x[i, c]
-    for i in range(n - 1, -1, -1):
-        p, inverse = parent[i], 1.0 / pivot[i]
-        if p >= 0:
-            for c in range(k):
-                x[i, c] = x[i, c] * inverse - factor[i] * x[p, c]
-        else:
-            for c in range(k):
-                x[i, c] *= inverse
-
-
-@kernel
-def solve_forest(parent, diagonal, link, rhs, out):
-    """Solve A X = R in O(n) a column for a symmetric A whose off-diagonal graph is a forest.
-
-    Vertices are laid out in elimination order, so memory is walked forwards and back once.
-
-    parent : (n,) int32, place of the parent, behind its children; -1 at roots
-    diagonal, link : (n,) float64, A[i, i] and A[i, parent[i]]
-    rhs, out : (n, k) float64; out is overwritten and may be rhs itself
-    Returns OK, or NOT_POSITIVE_DEFINITE when a pivot is not above zero (``out`` is then undefined).
-    """
-    n, k = rhs.shape
-    for i in range(n):
-        for c in range(k):
-            out[i, c] = rhs[i, c]
-    pivot, factor = np.empty(n), np.empty(n)
-    status = factor_forest(parent, diagonal, link, pivot, factor)
-    if status == OK:
-        solve_factored(parent, pivot, factor, out)
-    return status
-
-
-def _checked_order(
+def checked_order(
     graph: CSRGraph, order: ArrayLike | str | None, random_state=None
 ) -> NDArray[np.int32]:
+    """Return ``order`` as a permutation of the vertices, or the one that its name stands for."""
     n = graph.n_vertices
     if order is None:
         return np.arange(n, dtype=np.int32)
@@ -302,13 +124,6 @@ def _checked_order(
             f"order must be a permutation of 0..{n - 1}, got an array of shape {given.shape}."
         )
     return np.ascontiguousarray(given, dtype=np.int32)
-
-
-def _require_undirected(graph: CSRGraph) -> None:
-    if not isinstance(graph, CSRGraph):
-        raise TypeError(f"graph must be a CSRGraph, got {type(graph).__name__}.")
-    if graph.reverse is None:
-        raise ValueError("graph must be undirected, got a directed one.")
 
 
 def first_fit_forests(
@@ -346,8 +161,8 @@ def first_fit_forests(
     >>> first_fit_forests(square)
     array([0, 0, 0, 1], dtype=int32)
     """
-    _require_undirected(graph)
-    queue = _checked_order(graph, order, random_state)
+    require_undirected(graph)
+    queue = checked_order(graph, order, random_state)
     label = np.full(graph.n_vertices, -1, dtype=np.int32)
     _first_fit(graph.indptr, graph.indices, queue, label)
     return label
@@ -369,6 +184,11 @@ def lattice_combs(n_rows: int, n_columns: int) -> NDArray[np.int32]:
     label : ndarray of shape (n_rows * n_columns,), int32
         0 or 1.
 
+    Raises
+    ------
+    ValueError
+        If a number is no integer or too small.
+
     Examples
     --------
     >>> lattice_combs(3, 4).reshape(3, 4)
@@ -376,10 +196,10 @@ def lattice_combs(n_rows: int, n_columns: int) -> NDArray[np.int32]:
            [0, 1, 0, 1],
            [1, 1, 1, 1]], dtype=int32)
     """
-    if n_rows < 2 or n_columns < 1:
-        raise ValueError(
-            f"a lattice must have 2 rows and 1 column at least, got {n_rows} and {n_columns}."
-        )
+    for name, count, least in (("n_rows", n_rows, 2), ("n_columns", n_columns, 1)):
+        whole = isinstance(count, int | np.integer) and not isinstance(count, bool)
+        if not (whole and count >= least):
+            raise ValueError(f"{name} must be an integer of at least {least}, got {count!r}.")
     label = np.empty((n_rows, n_columns), dtype=np.int32)
     label[:] = np.arange(n_columns) % 2
     label[0], label[-1] = 0, 1
@@ -401,7 +221,7 @@ def greedy_forest(graph: CSRGraph, score: ArrayLike) -> NDArray[np.bool_]:
     member : ndarray of shape (n_vertices,), bool
         No vertex outside could be added without closing a cycle.
     """
-    _require_undirected(graph)
+    require_undirected(graph)
     score = np.asarray(score, dtype=np.float64)
     if score.shape != (graph.n_vertices,):
         raise ValueError(f"score must have shape ({graph.n_vertices},), got {score.shape}.")
@@ -412,7 +232,7 @@ def greedy_forest(graph: CSRGraph, score: ArrayLike) -> NDArray[np.bool_]:
 
 def random_forest(graph: CSRGraph, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Grow a maximal induced forest in a random order; see :func:`greedy_forest`."""
-    _require_undirected(graph)
+    require_undirected(graph)
     return _forest_in_order(graph, rng.permutation(graph.n_vertices).astype(np.int32))
 
 
@@ -420,42 +240,3 @@ def _forest_in_order(graph: CSRGraph, order: NDArray[np.int32]) -> NDArray[np.bo
     label = np.full(graph.n_vertices, -1, dtype=np.int32)
     _grow_forest(graph.indptr, graph.indices, order, label)
     return label == 0
-
-
-def eliminate(graph: CSRGraph, member: ArrayLike | None = None) -> Elimination:
-    """Order an induced forest leaves first, roots last.
-
-    Parameters
-    ----------
-    graph : CSRGraph
-        Undirected.
-    member : array_like of shape (n_vertices,), bool, default=None
-        The forest's vertices; all when None.
-
-    Raises
-    ------
-    ValueError
-        If the members' edges close a cycle.
-    """
-    _require_undirected(graph)
-    n = graph.n_vertices
-    inside = np.ones(n, dtype=np.bool_) if member is None else np.asarray(member)
-    if inside.shape != (n,) or inside.dtype != np.bool_:
-        raise ValueError(
-            f"member must be a boolean array of shape ({n},), "
-            f"got {inside.dtype} of shape {inside.shape}."
-        )
-    k = int(np.count_nonzero(inside))
-    order, parent = np.empty(k, dtype=np.int32), np.empty(k, dtype=np.int32)
-    edge, place = np.empty(k, dtype=np.int64), np.empty(n, dtype=np.int32)
-    reverse = np.asarray(graph.reverse)
-    numbers = np.minimum(np.arange(graph.n_slots, dtype=np.int64), reverse)
-    node = np.empty((n, 3), dtype=np.int64)
-    if peel(graph.indptr, graph.indices, numbers, inside, node, order, parent, edge) < k:
-        raise ValueError("member must induce a forest, got vertices whose edges close a cycle.")
-    settle(order, parent, edge, place)
-    inner = np.flatnonzero(parent >= 0)
-    ends = order[parent[inner]]
-    slot = np.full(k, -1, dtype=np.int64)
-    slot[inner] = np.where(graph.indices[edge[inner]] == ends, edge[inner], reverse[edge[inner]])
-    return Elimination(order, parent, slot)

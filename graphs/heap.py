@@ -37,6 +37,11 @@ class IndexedHeap(NamedTuple):
 def make_heap(n: int) -> IndexedHeap:
     """Return an empty heap over the vertices ``0 .. n - 1``.
 
+    Raises
+    ------
+    ValueError
+        If ``n`` is no integer or below zero.
+
     Examples
     --------
     >>> heap = make_heap(3)
@@ -44,6 +49,8 @@ def make_heap(n: int) -> IndexedHeap:
     >>> heap_pop(heap), heap_peek(heap)
     (0, 2)
     """
+    if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 0:
+        raise ValueError(f"n must be an integer of at least 0, got {n!r}.")
     return IndexedHeap(
         order=np.empty(n, dtype=np.int32),
         position=np.full(n, ABSENT, dtype=np.int32),

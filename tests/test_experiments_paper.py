@@ -7,7 +7,7 @@ from experiments.paper import optima, runs, summary
 from experiments.paper.claims import CLAIMS
 from experiments.paper.drawing import draw
 from experiments.paper.settings import FIGURES, Figure, Setting
-from graphs.forest import eliminate
+from graphs import eliminate
 from problems import datasets
 
 

@@ -124,6 +124,15 @@ def test_conversions_refuse_other_types():
         from_networkx({})
     with pytest.raises(ValueError, match="multigraph"):
         from_networkx(nx.MultiGraph())
+    named = nx.Graph()
+    named.add_edge("a", "b", weight="far")
+    for value in ("far", "1", None, (1,)):
+        named["a"]["b"]["weight"] = value
+        with pytest.raises(ValueError, match=r"weight must be a number on every edge, got .* at"):
+            from_networkx(named)
+    for convert in (to_scipy, to_networkx):
+        with pytest.raises(TypeError, match="graph must be a CSRGraph, got NoneType"):
+            convert(None)
     with pytest.raises(ValueError, match="nodes must have 2 entries, got 1"):
         to_networkx(CSRGraph.from_edges(2, [0], [1]), ["a"])
     with pytest.raises(ValueError, match=r"permutation of 0..1"):

@@ -16,7 +16,8 @@ from graphs import (
     random_forest,
     solve_forest,
 )
-from graphs.forest import NOT_POSITIVE_DEFINITE, OK, find_root, unite
+from graphs.elimination import NOT_POSITIVE_DEFINITE, OK
+from graphs.forest import find_root, unite
 
 pytestmark = pytest.mark.kernel
 
@@ -82,8 +83,12 @@ def test_lattice_combs_are_two_trees():
         label = lattice_combs(rows, columns)
         for comb in (0, 1):
             assert nx.is_tree(lattice.subgraph(np.flatnonzero(label == comb).tolist()))
-    with pytest.raises(ValueError, match="1 column at least, got 1 and 3"):
+    with pytest.raises(ValueError, match="n_rows must be an integer of at least 2, got 1"):
         lattice_combs(1, 3)
+    with pytest.raises(ValueError, match="n_rows must be an integer of at least 2, got 'a'"):
+        lattice_combs("a", 2)
+    with pytest.raises(ValueError, match=r"n_columns must be an integer of at least 1, got 2\.5"):
+        lattice_combs(2, 2.5)
 
 
 @given(graphs(), st.randoms(use_true_random=False))

@@ -100,3 +100,9 @@ def test_every_vertex_of_a_full_heap_can_be_removed_in_any_order(seed):
         heap_remove(heap, v)
         del expected[v]
         assert_in_order(heap, expected)
+
+
+@pytest.mark.parametrize("n", [-1, 2.5, "a", None, True])
+def test_a_heap_needs_a_number_of_vertices(n):
+    with pytest.raises(ValueError, match="n must be an integer of at least 0, got"):
+        make_heap(n)
