@@ -6,6 +6,7 @@ import sys
 EXPERIMENTS = {
     "all": "all figures of the block coordinate descent paper, with their claims",
     **{f"fig{k}": f"figure {k} of the paper" for k in range(4, 14)},
+    "estimators": "which estimator has which feature, each cell tried",
     "demo": "both main jobs on real input, with pictures",
     "label_propagation": "solvers of graph systems against their peers, time and memory",
     "linear_models": "races of sparse linear models against their peers",

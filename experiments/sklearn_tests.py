@@ -29,8 +29,7 @@ NAMES = "expects scikit-learn's wording of an error or its parameter list"
 SOLVERS = "of one of scikit-learn's solvers: its random numbers, its refusals, its float64"
 LAST_DIGITS = "compares a gap of rounding errors to seven digits"
 LEGACY = "asks for use_legacy_attributes=True, which is refused: attributes are arrays here"
-CLASSES = "leaves a class out of a training fold, which is refused here"
-TARGETS = "asks the path for several targets, which are the multitask classes' here"
+TOLERANCE = "compares dense and sparse to more digits than the tolerance asks for"
 CALLBACKS = "of scikit-learn's experimental callbacks"
 CERTIFIED = "expects a warning or a result of a run cut short, where ours is solved by then"
 
@@ -55,7 +54,6 @@ MODULES = (
             (r"precompute|gram|Xy|uniform_targets", GRAM),
             (r"[Mm]ulti_?[Tt]ask|multioutput", MULTITASK),
             (r"lasso_dual_gap", LAST_DIGITS),
-            (r"sparse_dense_descent_paths", TARGETS),
             (r"l1_ratio|alphas_validation|nonfinite|deprecated_n_alphas|check_input", NAMES),
             (r"random_descent|selection|path_parameters|path_unknown|parameter|warning", NAMES),
         ),
@@ -66,6 +64,7 @@ MODULES = (
         (
             (r"max_iter|convergence|n_iter", SWEEPS),
             (r"sparse_enet_coordinate_descent", CERTIFIED),
+            (r"same_output_sparse_dense_lasso_and_enet_cv", TOLERANCE),
             (r"precompute|gram", GRAM),
             (r"[Mm]ulti_?[Tt]ask", MULTITASK),
         ),
@@ -77,7 +76,6 @@ MODULES = (
             (r"callback", CALLBACKS),
             (r"attribute_shapes|no_refit|on_folds|logistic_cv(?!_)", LEGACY),
             (r"cv_scores_differ|cv_iris|layout_elasticnet", LEGACY),
-            (r"classes_missing", CLASSES),
             (r"scoring_path|default_scorer|predict_proba_multinomial|multinomial_score", PRIVATE),
             (r"max_iter|n_iter|warm_start", SWEEPS),
             (r"liblinear|large_sparse|dtype_match|newton_cholesky|consistency_path", SOLVERS),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import sys
 import warnings
 from typing import Any
 
@@ -50,7 +52,15 @@ def check_settings(estimator, *own: str) -> None:
         raise TypeError(f"callback must be callable or None, got {callback!r}.")
 
 
-def warn_unless_solved(result, tol: float, scale: float = 1.0, *, stacklevel: int = 3) -> None:
+def users_level() -> int:
+    """Return the ``stacklevel`` at which a warning names the user's line, not one of ours."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("bcd."):
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+def warn_unless_solved(result, tol: float, scale: float = 1.0) -> None:
     """Warn with the gap reached and the tolerance that it was compared with, both over ``scale``.
 
     Parameters
@@ -63,14 +73,39 @@ def warn_unless_solved(result, tol: float, scale: float = 1.0, *, stacklevel: in
             f"not converged: duality gap {result.gap / scale:.3e}, tolerance {tol / scale:.3e}; "
             f"{result.status.value}.",
             ConvergenceWarning,
-            stacklevel=stacklevel + 1,
+            stacklevel=users_level(),
         )
+
+
+def restoring(fit):
+    """Let a ``fit`` that raises leave the estimator as it was, its former fit usable."""
+
+    @functools.wraps(fit)
+    def guarded(self, *arguments, **named):
+        before = vars(self).copy()
+        try:
+            return fit(self, *arguments, **named)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    return guarded
+
+
+def last_coefficients(estimator, shape: tuple[int, ...]):
+    """Return ``coef_`` in float64 to start from, None unless asked for, there and of the shape."""
+    coef = getattr(estimator, "coef_", None) if estimator.warm_start else None
+    if coef is None or np.shape(coef) != shape:
+        return None
+    return coef.astype(np.float64)
 
 
 class LinearModel(BaseEstimator):
     """A model whose answers depend on ``X @ coef_.T + intercept_``; X may be sparse."""
 
     coef_: Any
+    intercept_: Any
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -30,7 +30,6 @@ def fit_scores(
     callback=None,
     name: str = "southwell",
     design=None,
-    stacklevel: int = 3,
 ) -> tuple[Result, float]:
     """Fit one vector of scores; warn when it is not converged.
 
@@ -74,7 +73,7 @@ def fit_scores(
             max_iter=max_iter,
             callback=report,
         )
-    warn_unless_solved(result, tol * at_zero, stacklevel=stacklevel)
+    warn_unless_solved(result, tol * at_zero)
     return result, at_zero
 
 

@@ -7,7 +7,13 @@ import scipy.sparse as sp
 from sklearn.utils.validation import column_or_1d
 
 from bcd.design import Design, make_design, project_out, refuse_overflow
-from bcd.estimators._base import LinearRegressor, check_settings, warn_unless_solved
+from bcd.estimators._base import (
+    LinearRegressor,
+    check_settings,
+    last_coefficients,
+    restoring,
+    warn_unless_solved,
+)
 from bcd.estimators._validation import read_data, read_weights
 from bcd.group_loop import run_group_loop
 from bcd.group_squares import SquaredGroups
@@ -130,6 +136,7 @@ class SparseGroupLasso(LinearRegressor):
         self.verbose = verbose
         self.callback = callback
 
+    @restoring
     def fit(self, X, y, sample_weight=None):
         """Fit the model.
 
@@ -181,9 +188,7 @@ class SparseGroupLasso(LinearRegressor):
         weight = n_samples * self.alpha * (1.0 - self.l1_ratio) * factors
         b = project_out(design.u, target)
         tol = self.tol * float(b @ b)
-        start = None
-        if self.warm_start and hasattr(self, "coef_"):
-            start = self.coef_.astype(np.float64)
+        start = last_coefficients(self, (n_features,))
         if self.alpha == 0.0 and not self.positive:
             result = solve_smooth(design, b, 0.0, tol=tol)
         elif self.alpha == 0.0:

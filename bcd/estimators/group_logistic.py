@@ -7,7 +7,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import column_or_1d
 
 from bcd.design import make_design, refuse_overflow
-from bcd.estimators._base import LogisticClassifier, check_settings, warn_unless_solved
+from bcd.estimators._base import LogisticClassifier, check_settings, restoring, warn_unless_solved
 from bcd.estimators._glm import last_solution
 from bcd.estimators._validation import check_number, read_sample_weight, read_samples
 from bcd.estimators.logistic import read_class_weight, read_labels
@@ -122,6 +122,7 @@ class GroupLogisticRegression(LogisticClassifier):
         tags.classifier_tags.multi_class = False
         return tags
 
+    @restoring
     def fit(self, X, y, sample_weight=None):
         """Fit the model.
 

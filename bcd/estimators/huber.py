@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from bcd.design import make_design, refuse_overflow
-from bcd.estimators._base import LinearRegressor, check_settings
+from bcd.estimators._base import LinearRegressor, check_settings, restoring, users_level
 from bcd.estimators._glm import fit_scores, last_solution
 from bcd.estimators._least_squares import read_bounds
 from bcd.estimators._validation import (
@@ -122,6 +122,7 @@ class HuberRegressor(LinearRegressor):
         self.callback = callback
         self.bounds = bounds
 
+    @restoring
     def fit(self, X, y, sample_weight=None):
         """Fit the model.
 
@@ -207,7 +208,7 @@ class HuberRegressor(LinearRegressor):
                 f"not converged: duality gap {result.gap:.3e}, tolerance {self.tol * at_zero:.3e}, "
                 f"scale {scale:.3e}; {result.status.value}.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=users_level(),
             )
         self.coef_ = start[0].astype(X.dtype)
         self.intercept_ = X.dtype.type(start[1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.base import MultiOutputMixin
 
-from bcd.estimators._base import LinearRegressor, check_settings
+from bcd.estimators._base import LinearRegressor, check_settings, last_coefficients, restoring
 from bcd.estimators._least_squares import read_bounds, solve, weighted_design
 from bcd.estimators._validation import (
     read_data,
@@ -128,6 +128,7 @@ class ElasticNet(MultiOutputMixin, LinearRegressor):
         self.verbose = verbose
         self.callback = callback
 
+    @restoring
     def fit(self, X, y, sample_weight=None, check_input=True):
         """Fit the model.
 
@@ -163,11 +164,9 @@ class ElasticNet(MultiOutputMixin, LinearRegressor):
         X, y = read_data(self, X, y, sums_follow=True)
         weights = read_weights(sample_weight, X.shape[0])
         n_samples, n_features = X.shape
-        start = getattr(self, "coef_", None) if self.warm_start else None
-        if start is not None:
-            start = np.atleast_2d(start)
-            if start.shape != (y.reshape(n_samples, -1).shape[1], n_features):
-                start = None  # another number of targets or features: nothing to go on from
+        many = y.ndim == 2 and y.shape[1] > 1
+        start = last_coefficients(self, (y.shape[1], n_features) if many else (n_features,))
+        start = None if start is None else np.atleast_2d(start)
         penalty_factor = read_penalty_factor(self.penalty_factor, n_features)
         bounds = read_bounds(self.bounds, n_features, self.positive)
         design = weighted_design(X, weights, self.fit_intercept)
@@ -188,7 +187,7 @@ class ElasticNet(MultiOutputMixin, LinearRegressor):
                     n_samples=n_samples,
                     penalty_factor=penalty_factor,
                     bounds=bounds,
-                    start=None if start is None else start[k].astype(np.float64),
+                    start=None if start is None else start[k],
                     callback=self.callback,
                     verbose=self.verbose,
                     name=type(self).__name__,
@@ -198,7 +197,6 @@ class ElasticNet(MultiOutputMixin, LinearRegressor):
         intercepts = np.zeros(len(outcomes))
         if self.fit_intercept:
             intercepts = np.average(targets, axis=0, weights=weights) - coef @ design.means
-        many = y.ndim == 2 and y.shape[1] > 1
         gaps = np.array([outcome.gap for outcome in outcomes]) / n_samples
         self.coef_ = (coef if many else coef[0]).astype(X.dtype)
         self.intercept_ = intercepts.astype(X.dtype) if y.ndim == 2 else X.dtype.type(intercepts[0])

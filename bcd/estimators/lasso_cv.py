@@ -8,13 +8,12 @@ import numpy as np
 import scipy.sparse as sp
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from sklearn import get_config
 from sklearn.model_selection import check_cv
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import column_or_1d
 
 from bcd.design import refuse_overflow
-from bcd.estimators._base import check_settings
+from bcd.estimators._base import check_settings, last_coefficients, restoring
+from bcd.estimators._folds import SplitsSamples, split_arguments, split_samples
 from bcd.estimators._least_squares import read_bounds, solve, weighted_design
 from bcd.estimators._validation import (
     check_number,
@@ -48,7 +47,7 @@ def _fold_errors(X, y, weights, train, test, alphas, l1_ratio, fit_intercept, se
     return np.average(left**2, axis=0, weights=None if weights is None else weights[test])
 
 
-class ElasticNetCV(ElasticNet):
+class ElasticNetCV(SplitsSamples, ElasticNet):
     """Elastic net whose ``alpha`` (and ``l1_ratio``) has the least cross-validated squared error.
 
     The objective is that of :class:`bcd.ElasticNet`. Each fold is a path of warm starts on all of
@@ -72,6 +71,12 @@ class ElasticNetCV(ElasticNet):
         See :class:`bcd.ElasticNet`.
     penalty_factor, bounds
         See :class:`bcd.ElasticNet`.
+    warm_start : bool, default=False
+        Whether the final fit starts from the last solution; each fold's path starts where its
+        largest penalty leaves no feature.
+    callback : callable, default=None
+        Called with a :class:`bcd.working_set.Progress` after each block update of the final fit; a
+        true answer stops that.
 
     Attributes
     ----------
@@ -111,6 +116,8 @@ class ElasticNetCV(ElasticNet):
         selection="gs-q",
         penalty_factor=None,
         bounds=None,
+        warm_start=False,
+        callback=None,
     ):
         super().__init__(
             l1_ratio=l1_ratio,
@@ -125,6 +132,8 @@ class ElasticNetCV(ElasticNet):
             penalty_factor=penalty_factor,
             bounds=bounds,
             verbose=verbose,
+            warm_start=warm_start,
+            callback=callback,
         )
         self.eps = eps
         self.alphas = alphas
@@ -136,7 +145,8 @@ class ElasticNetCV(ElasticNet):
         tags.target_tags.multi_output = False
         return tags
 
-    def fit(self, X, y, sample_weight=None, **params):  # type: ignore[override]
+    @restoring
+    def fit(self, X, y, sample_weight=None, **params):
         """Choose the penalty by cross-validation, then fit on all of X.
 
         Parameters
@@ -176,12 +186,13 @@ class ElasticNetCV(ElasticNet):
             "penalty_factor": read_penalty_factor(self.penalty_factor, n_features),
             "bounds": read_bounds(self.bounds, n_features, self.positive),
         }
+        start = last_coefficients(self, (n_features,))
         design = weighted_design(X, weights, self.fit_intercept)
         refuse_overflow(design, y)
         target = y if weights is None else design.root * y
         ratios = np.atleast_1d(self.l1_ratio).astype(np.float64)
         grids = [self._grid(design, target, ratio, settings) for ratio in ratios]
-        folds = list(check_cv(self.cv).split(X, y, **self._split_arguments(params)))
+        folds = split_samples(check_cv(self.cv), X, y, split_arguments(self, params))
         running = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
             delayed(_fold_errors)(
                 X, y, weights, train, test, grid, ratio, self.fit_intercept, settings
@@ -206,6 +217,8 @@ class ElasticNetCV(ElasticNet):
             self.alpha_,
             self.l1_ratio_,
             n_samples=n_samples,
+            start=start,
+            callback=self.callback,
             verbose=self.verbose,
             name=type(self).__name__,
             **settings,
@@ -218,28 +231,6 @@ class ElasticNetCV(ElasticNet):
         self.dual_gap_ = result.gap / n_samples
         self.n_iter_ = result.n_iter
         return self
-
-    def get_metadata_routing(self):
-        """Return what ``fit`` takes itself and what it hands to the splitter.
-
-        Returns
-        -------
-        MetadataRouter
-        """
-        to_split = MethodMapping().add(caller="fit", callee="split")
-        router = MetadataRouter(owner=self).add_self_request(self)
-        return router.add(splitter=check_cv(self.cv), method_mapping=to_split)
-
-    def _split_arguments(self, params: dict) -> dict:
-        if not get_config()["enable_metadata_routing"]:
-            if params:
-                raise ValueError(
-                    f"fit must be given X, y and sample_weight only, got {', '.join(params)}; "
-                    "[sample_weight aside, metadata] is only supported if "
-                    "enable_metadata_routing=True, see sklearn.set_config."
-                )
-            return {}
-        return process_routing(self, "fit", **params).splitter.split
 
     def _grid(self, design, target, l1_ratio: float, settings: dict) -> NDArray:
         if not isinstance(self.alphas, numbers.Integral):
@@ -272,8 +263,8 @@ class LassoCV(ElasticNetCV):
         See :class:`bcd.ElasticNetCV`.
     fit_intercept, precompute, max_iter, tol, copy_X, verbose, positive, random_state, selection
         See :class:`bcd.ElasticNet`.
-    penalty_factor, bounds
-        See :class:`bcd.ElasticNet`.
+    penalty_factor, bounds, warm_start, callback
+        See :class:`bcd.ElasticNetCV`.
 
     Examples
     --------
@@ -303,6 +294,8 @@ class LassoCV(ElasticNetCV):
         selection="gs-q",
         penalty_factor=None,
         bounds=None,
+        warm_start=False,
+        callback=None,
     ):
         super().__init__(
             l1_ratio=1.0,
@@ -321,4 +314,6 @@ class LassoCV(ElasticNetCV):
             selection=selection,
             penalty_factor=penalty_factor,
             bounds=bounds,
+            warm_start=warm_start,
+            callback=callback,
         )

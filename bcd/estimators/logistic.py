@@ -10,7 +10,13 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from bcd.design import make_design, refuse_overflow
-from bcd.estimators._base import LogisticClassifier, check_settings, warn_unless_solved
+from bcd.estimators._base import (
+    LogisticClassifier,
+    check_settings,
+    restoring,
+    users_level,
+    warn_unless_solved,
+)
 from bcd.estimators._glm import fit_scores, last_solution
 from bcd.estimators._least_squares import read_bounds
 from bcd.estimators._validation import (
@@ -148,6 +154,7 @@ class LogisticRegression(LogisticClassifier):
         self.callback = callback
         self.bounds = bounds
 
+    @restoring
     def fit(self, X, y, sample_weight=None):
         """Fit the model.
 
@@ -184,11 +191,7 @@ class LogisticRegression(LogisticClassifier):
         weights = read_sample_weight(sample_weight, X.shape[0])
         weights = weights * read_class_weight(self.class_weight, classes, y, sample_weight)[label]
         factor = penalty_factors(self.penalty_factor, X.shape[1])
-        bounds = read_bounds(self.bounds, X.shape[1], False)
-        if bounds is not None and len(classes) > 2:
-            raise ValueError(
-                f"bounds must be None with more than two classes, got {len(classes)} classes."
-            )
+        bounds = read_class_bounds(self.bounds, X.shape[1], len(classes))
         coef, intercept, result = fit_classes(
             X,
             label,
@@ -228,7 +231,7 @@ class LogisticRegression(LogisticClassifier):
                 "penalty is deprecated, as in scikit-learn 1.8: use l1_ratio=1 for 'l1', 0 for "
                 "'l2', between them for 'elasticnet', and C=np.inf for None.",
                 FutureWarning,
-                stacklevel=3,
+                stacklevel=users_level(),
             )
             if self.penalty is None:
                 strength = 0.0
@@ -267,6 +270,16 @@ def number_classes(y):
         if low < high and ((y == low) | second).all():
             return np.array([low, high]), second.astype(np.intp)
     return np.unique(y, return_inverse=True)
+
+
+def read_class_bounds(bounds, n_features: int, n_classes: int):
+    """Return bounds as arrays, None where there are none; raise if there are many classes."""
+    found = read_bounds(bounds, n_features, False)
+    if found is not None and n_classes > 2:
+        raise ValueError(
+            f"bounds must be None with more than two classes, got {n_classes} classes."
+        )
+    return found
 
 
 def read_class_weight(class_weight, classes, y, sample_weight):
@@ -347,7 +360,6 @@ def fit_classes(
             callback=callback,
             name="LogisticRegression",
             design=design,
-            stacklevel=4,
         )
         return result.x[None, :], np.array([result.extra["intercept"]]), result
     scores = SoftmaxScores(label.astype(np.int64), n_classes, weights)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import numbers
 import warnings
@@ -10,14 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from sklearn import get_config
 from sklearn.metrics import get_scorer, make_scorer
 from sklearn.model_selection import check_cv
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
 from bcd.design import make_design, refuse_overflow
-from bcd.estimators._base import LogisticClassifier, check_settings
+from bcd.estimators._base import LogisticClassifier, check_settings, restoring, users_level
+from bcd.estimators._folds import SplitsSamples, split_arguments, split_samples
+from bcd.estimators._glm import last_solution
 from bcd.estimators._validation import (
     check_choice,
     check_count,
@@ -31,6 +32,7 @@ from bcd.estimators.logistic import (
     PENALTIES,
     LogisticRegression,
     fit_classes,
+    read_class_bounds,
     read_class_weight,
     read_labels,
 )
@@ -69,6 +71,7 @@ def logistic_path(
     class_weight=None,
     sample_weight=None,
     penalty_factor=None,
+    bounds=None,
     tol=1e-4,
     max_iter=100,
 ):
@@ -80,7 +83,7 @@ def logistic_path(
     y : array-like of shape (n_samples,)
     Cs : int or array-like of float, default=10
         Inverse weights of the penalty; a number of them means so many from 1e-4 to 1e4.
-    l1_ratio, fit_intercept, class_weight, penalty_factor, tol, max_iter
+    l1_ratio, fit_intercept, class_weight, penalty_factor, bounds, tol, max_iter
         See :class:`LogisticRegression`.
     sample_weight : float or array-like of shape (n_samples,), default=None
 
@@ -111,22 +114,8 @@ def logistic_path(
     factor = penalty_factors(penalty_factor, X.shape[1])
     design = make_design(X, np.ones(X.shape[0]) if fit_intercept else np.empty(0))
     refuse_overflow(design)
-    return follow_path(
-        X, label, len(classes), weights, read_Cs(Cs), l1_ratio, factor, design, tol, max_iter
-    )
-
-
-def split_arguments(estimator, params: dict) -> dict:
-    """Return what of the metadata given to ``fit`` is the splitter's."""
-    if not get_config()["enable_metadata_routing"]:
-        if params:
-            raise ValueError(
-                f"fit must be given X, y and sample_weight only, got {', '.join(params)}; "
-                "[sample_weight aside, metadata] is only supported if "
-                "enable_metadata_routing=True, see sklearn.set_config."
-            )
-        return {}
-    return process_routing(estimator, "fit", **params).splitter.split
+    fixed = factor, read_class_bounds(bounds, X.shape[1], len(classes)), design, tol, max_iter
+    return follow_path(X, label, len(classes), weights, read_Cs(Cs), l1_ratio, *fixed)
 
 
 def scorer_of_classes(scoring, classes):
@@ -159,7 +148,7 @@ def read_Cs(Cs):
 
 
 def follow_path(
-    X, label, n_classes, weights, Cs, l1_ratio, factor, design, tol, max_iter
+    X, label, n_classes, weights, Cs, l1_ratio, factor, bounds, design, tol, max_iter
 ) -> LogisticPath:
     """Fit for each C in turn on a design that is at hand; samples of weight zero do not count."""
     coefs, intercepts, gaps, n_iters, start = [], [], [], [], None
@@ -174,6 +163,7 @@ def follow_path(
             fit_intercept=len(design.u) > 0,
             tol=tol,
             max_iter=max_iter,
+            bounds=bounds,
             start=start,
             design=design,
         )
@@ -191,7 +181,7 @@ def follow_path(
     )
 
 
-class LogisticRegressionCV(LogisticClassifier):
+class LogisticRegressionCV(SplitsSamples, LogisticClassifier):
     """Logistic regression whose C and l1_ratio are chosen by cross-validation.
 
     All folds share one X: the samples of a fold are left out by a weight of zero. Paths run from
@@ -224,8 +214,14 @@ class LogisticRegressionCV(LogisticClassifier):
         best choice are averaged.
     use_legacy_attributes : bool, default=False
         False only: the attributes are arrays.
-    penalty_factor : array-like of shape (n_features,), default=None
+    penalty_factor, bounds
         See :class:`LogisticRegression`.
+    warm_start : bool, default=False
+        Whether the final fit starts from the last solution; each fold's path starts at its
+        smallest C.
+    callback : callable, default=None
+        Called with a :class:`bcd.working_set.Progress` after each block update of the final fit; a
+        true answer stops that.
 
     Attributes
     ----------
@@ -272,6 +268,9 @@ class LogisticRegressionCV(LogisticClassifier):
         random_state=None,
         use_legacy_attributes=False,
         penalty_factor=None,
+        bounds=None,
+        warm_start=False,
+        callback=None,
     ):
         self.Cs = Cs
         self.l1_ratios = l1_ratios
@@ -291,7 +290,11 @@ class LogisticRegressionCV(LogisticClassifier):
         self.random_state = random_state
         self.use_legacy_attributes = use_legacy_attributes
         self.penalty_factor = penalty_factor
+        self.bounds = bounds
+        self.warm_start = warm_start
+        self.callback = callback
 
+    @restoring
     def fit(self, X, y, sample_weight=None, **params):
         """Choose C and l1_ratio, and fit.
 
@@ -322,8 +325,10 @@ class LogisticRegressionCV(LogisticClassifier):
         classes, label = read_labels(y)
         weights = read_sample_weight(sample_weight, X.shape[0])
         factor = penalty_factors(self.penalty_factor, X.shape[1])
+        bounds = read_class_bounds(self.bounds, X.shape[1], len(classes))
+        start = last_solution(self, X.shape[1])
         splitter = check_cv(self.cv, y, classifier=True)
-        folds = list(splitter.split(X, y, **split_arguments(self, params)))
+        folds = split_samples(splitter, X, y, split_arguments(self, params))
         design = make_design(X, np.ones(X.shape[0]) if self.fit_intercept else np.empty(0))
         refuse_overflow(design)
 
@@ -340,9 +345,10 @@ class LogisticRegressionCV(LogisticClassifier):
             return chosen
 
         jobs = [(train_weights(train), ratio) for train, _ in folds for ratio in ratios]
+        limits = self.tol, self.max_iter
         running = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
             delayed(follow_path)(
-                X, label, len(classes), w, Cs, ratio, factor, design, self.tol, self.max_iter
+                X, label, len(classes), w, Cs, ratio, factor, bounds, design, *limits
             )
             for w, ratio in jobs
         )
@@ -353,14 +359,15 @@ class LogisticRegressionCV(LogisticClassifier):
         intercepts = np.array([path.intercepts for path in paths]).reshape(*shape, -1)
         scores = np.empty(shape)
         scorer = scorer_of_classes(self.scoring, classes)
-        rows = X.tocsr() if hasattr(X, "tocsr") else X
+        probe = copy.copy(self)  # parts of X have no feature names
+        probe.__dict__.pop("feature_names_in_", None)
         for f, (_, test) in enumerate(folds):
-            part = rows[test]
+            part = X[test]
             extra = {} if sample_weight is None else {"sample_weight": weights[test]}
             for place in np.ndindex(shape[1:]):
-                self.coef_ = coefs[(f, *place)]
-                self.intercept_ = intercepts[(f, *place)]
-                scores[(f, *place)] = scorer(self, part, y[test], **extra)
+                probe.coef_ = coefs[(f, *place)]
+                probe.intercept_ = intercepts[(f, *place)]
+                scores[(f, *place)] = scorer(probe, part, y[test], **extra)
         self.Cs_, self.l1_ratios_, self.scores_ = Cs, ratios, scores
         self.n_iter_ = np.array([path.n_iters for path in paths]).reshape(shape)
         self.coefs_paths_ = coefs
@@ -369,7 +376,7 @@ class LogisticRegressionCV(LogisticClassifier):
         best = np.unravel_index(np.argmax(scores.mean(axis=0)), shape[1:])
         self.l1_ratio_, self.C_ = float(ratios[best[0]]), float(Cs[best[1]])
         if self.refit:
-            self._fit_all(X, label, balanced, factor, design)
+            self._fit_all(X, label, balanced, factor, bounds, start, design)
         else:
             flat = scores.reshape(len(folds), -1).argmax(axis=1)
             own = np.unravel_index(flat, shape[1:])
@@ -378,18 +385,6 @@ class LogisticRegressionCV(LogisticClassifier):
             self.coef_ = coefs[every].mean(axis=0).astype(X.dtype)
             self.intercept_ = intercepts[every].mean(axis=0).astype(X.dtype)
         return self
-
-    def get_metadata_routing(self):
-        """Return what ``fit`` takes itself and what it hands to the splitter.
-
-        Returns
-        -------
-        MetadataRouter
-        """
-        to_split = MethodMapping().add(caller="fit", callee="split")
-        router = MetadataRouter(owner=self).add_self_request(self)
-        splitter = check_cv(self.cv, classifier=True)
-        return router.add(splitter=splitter, method_mapping=to_split)
 
     def _read_ratios(self):
         """Shares of l1 to try, by ``l1_ratios`` or by the deprecated name of a penalty."""
@@ -405,7 +400,7 @@ class LogisticRegressionCV(LogisticClassifier):
                 "penalty is deprecated, as in scikit-learn 1.8: use l1_ratios=(1,) for 'l1', "
                 "(0,) for 'l2', numbers between them for 'elasticnet'.",
                 FutureWarning,
-                stacklevel=3,
+                stacklevel=users_level(),
             )
             if self.penalty != "elasticnet":
                 given = (PENALTIES[self.penalty],)
@@ -414,7 +409,7 @@ class LogisticRegressionCV(LogisticClassifier):
             check_number("l1_ratios", ratio, 0.0, 1.0)
         return ratios
 
-    def _fit_all(self, X, label, weights, factor, design):
+    def _fit_all(self, X, label, weights, factor, bounds, start, design):
         coef, intercept, result = fit_classes(
             X,
             label,
@@ -425,6 +420,9 @@ class LogisticRegressionCV(LogisticClassifier):
             fit_intercept=self.fit_intercept,
             tol=self.tol,
             max_iter=self.max_iter,
+            bounds=bounds,
+            start=start,
+            callback=self.callback,
             design=design,
         )
         self.coef_, self.intercept_ = coef.astype(X.dtype), intercept.astype(X.dtype)

@@ -6,7 +6,13 @@ import numpy as np
 from sklearn.base import MultiOutputMixin
 
 from bcd.design import Design, refuse_overflow
-from bcd.estimators._base import LinearRegressor, check_settings, warn_unless_solved
+from bcd.estimators._base import (
+    LinearRegressor,
+    check_settings,
+    last_coefficients,
+    restoring,
+    warn_unless_solved,
+)
 from bcd.estimators._validation import read_data, read_weights
 from bcd.estimators.group import weighted_design
 from bcd.group_loop import run_group_loop
@@ -113,6 +119,7 @@ class MultiTaskElasticNet(MultiOutputMixin, LinearRegressor):
         tags.target_tags.single_output = False
         return tags
 
+    @restoring
     def fit(self, X, y, sample_weight=None):
         """Fit the model.
 
@@ -176,10 +183,8 @@ class MultiTaskElasticNet(MultiOutputMixin, LinearRegressor):
                 warn_unless_solved(result, tol / targets.shape[1], n_samples)
             W = np.column_stack([result.x for result in each])
             return W, sum(result.gap for result in each), max(result.n_iter for result in each)
-        start = None
-        if self.warm_start and hasattr(self, "coef_"):
-            start = self.coef_.T.astype(np.float64)
-        problem = MultiTaskRows(design, centered, weight, l2, start)
+        start = last_coefficients(self, (targets.shape[1], design.shape[1]))
+        problem = MultiTaskRows(design, centered, weight, l2, None if start is None else start.T)
         with reporting(type(self).__name__, tol, self.verbose, self.callback) as report:
             result = run_group_loop(problem, tol=tol, max_iter=self.max_iter, callback=report)
         warn_unless_solved(result, tol, n_samples)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bcd.estimators._base import LinearRegressor, check_settings
+from bcd.estimators._base import LinearRegressor, check_settings, restoring
 from bcd.estimators._glm import fit_scores, last_solution
 from bcd.estimators._least_squares import read_bounds
 from bcd.estimators._validation import penalty_factors, read_sample_weight, read_samples
@@ -97,6 +97,7 @@ class PoissonRegressor(LinearRegressor):
         tags.target_tags.positive_only = True
         return tags
 
+    @restoring
     def fit(self, X, y, sample_weight=None):
         """Fit the model.
 

@@ -15,6 +15,7 @@ from sklearn.metrics.pairwise import pairwise_kernels
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
+from bcd.estimators._base import restoring, users_level
 from bcd.estimators._validation import (
     check_choice,
     check_count,
@@ -181,6 +182,7 @@ class SVC(ClassifierMixin, BaseEstimator):
         else:
             check_number("gamma", self.gamma, 0.0)
 
+    @restoring
     def fit(self, X, y, sample_weight=None):
         """Fit the model.
 
@@ -312,7 +314,7 @@ class SVC(ClassifierMixin, BaseEstimator):
                 f"not converged: duality gap {result.gap:.3e}, tolerance {self.tol:.3e} on the "
                 f"violation of optimality; {result.status.value}.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=users_level(),
             )
         return result
 

@@ -8,7 +8,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from bcd.design import make_design
-from bcd.estimators._base import LinearClassifier, check_settings, warn_unless_solved
+from bcd.estimators._base import LinearClassifier, check_settings, restoring, warn_unless_solved
 from bcd.estimators._validation import (
     FLOATS,
     check_choice,
@@ -141,6 +141,7 @@ class LinearSVC(LinearClassifier):
         check_number("intercept_scaling", self.intercept_scaling, 0.0, above=True)
         check_settings(self, "dual")  # which may be "auto", and is without effect
 
+    @restoring
     def fit(self, X, y, sample_weight=None):
         """Fit the model.
 
