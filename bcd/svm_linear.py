@@ -3,11 +3,11 @@
 Primal: ``1/2 ||w||^2 + sum_i cost_i max(0, 1 - y_i x_i'w)``, or the squares of the slacks. Dual:
 ``sum_i a_i - 1/2 ||sum_i a_i y_i x_i||^2`` over ``0 <= a_i <= cost_i``; with squares
 ``a_i^2 / (4 cost_i)`` is taken off and there is no upper bound. Exact updates of one dual variable
-at a time (Hsieh, Chang, Lin, Keerthi & Sundararajan, 2008) soon tell which samples are free, that
-is between their bounds; from there the proximal point method on the dual, each step solved in w by
-Newton's method with a line search, needs few passes (Nutini, Laradji & Schmidt, 2022, section 6:
-identification and superlinear steps; Yin & Li, 2019: the same for support vectors). The squared
-hinge is smooth by itself, so that one such step is the answer.
+at a time, those left out that sit firmly at a bound (Hsieh, Chang, Lin, Keerthi & Sundararajan,
+2008), soon tell which samples are free, that is between their bounds; how fast the gap falls tells
+when it is cheaper to go on by Newton's method (Nutini, Laradji & Schmidt, 2022, section 6:
+identification and superlinear steps): conjugate gradients on the free variables where these are
+many, else ``bcd.svm_newton``.
 """
 
 from __future__ import annotations
@@ -17,22 +17,28 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
-from scipy.sparse.linalg import LinearOperator, cg
 
-from bcd._svm_kernels import dual_epoch, line_minimum, smooth_slack
+from bcd._svm_face_kernels import face_step
+from bcd._svm_kernels import LOST, dual_epoch, total_excess
 from bcd.result import Status
+from bcd.svm_newton import SMALL_SYSTEM, Subproblem
+from bcd.svm_problem import LinearSVMProblem
 from bcd.working_set import Progress
 
-EPOCHS = 10  # of cheap sweeps at most, before Newton steps
-SMALL_SYSTEM = 1200  # unknowns up to which a Newton system is factorised
-MAX_NEWTON = 50  # in one proximal step
-FIRST_STEP, STEP_GROWS = 10.0, 3.0  # proximal steps, in units of one over the curvature
-PROXIMAL_SHARE = 0.5
-MAX_CG = 200
-PATIENCE = 10  # proximal steps without a smaller gap, each STEP_GROWS as long as the last
+LOOK_BACK = 3  # sweeps over which progress is judged
+PATIENCE = 10  # certificates without a smaller gap
+SLOW = 50  # sweeps without a smaller estimate, after which the gap is looked at
+NEAR_TOL = 0.3  # times tol: what the sweeps' own estimate of the gap must reach
+ROUND_SHARE = 0.1  # of the gap: what a round of Newton steps is asked for
+NEAREST, AT_LEAST = 3, 1000  # samples of a round: multiple of the free ones, and no fewer
+NEWTON_STEPS = 8.0  # to a gap ten times smaller
+NEWTON_COST, FACTOR_COST = 6e4, 0.05  # nanoseconds: of a step, and times its size cubed
+TINY = (
+    1e4  # nanoseconds of a sweep, below which Newton steps to the last digit cost next to nothing
+)
+POLISH_STEPS = 5
+FACE_STEPS, FACE_SHARE, FACE_GAIN = 50, 0.03, 3.0
 
 
 class SVMResult(NamedTuple):
@@ -49,96 +55,170 @@ class SVMResult(NamedTuple):
     status: Status
 
 
-class LinearSVMProblem:
-    """Rows, labels and costs; ``bias`` is the value of a constant feature, 0 for none.
+class _Run:
+    """Where a solver is, and the best that it has seen.
 
-    Parameters
-    ----------
-    X : {ndarray, csr_array} of shape (n_samples, n_features), float64
-    y : ndarray of shape (n_samples,)
-        -1 or 1.
-    cost : ndarray of shape (n_samples,)
-        Above zero.
-    bias : float
-    squared : bool
-        Whether slacks are squared.
+    alpha, w : the dual variables, and the sum that they make, kept up to date
+    margins : of all samples, at the last certificate;  best : the smallest gap's point
     """
 
-    def __init__(self, X, y, cost, bias: float, squared: bool):
-        self.X, self.y, self.cost, self.bias, self.squared = X, y, cost, bias, squared
-        if sp.issparse(X):
-            self.transposed = X.T  # a view, compressed by columns
-            squares = np.asarray(X.multiply(X).sum(axis=1)).ravel()
+    def __init__(self, problem: LinearSVMProblem, alpha: NDArray, seed: int):
+        self.problem, self.alpha = problem, alpha
+        self.n_iter, self.n_stalled, self.n_slow = 0, 0, 0
+        self.active, self.n_active = problem.everyone.copy(), len(alpha)
+        self.limits = np.array([np.inf, -np.inf])
+        self.seed = np.array([88172645463325252 + seed], dtype=np.uint64)
+        self.out = np.zeros(3)
+        self.sweeps: list[tuple[float, float]] = []
+        self.factor = 0.0  # length of the proximal steps, 0 while there are none
+        self.face_rate = np.inf
+        self.face: tuple[float, float] | None = None
+        self.buffer = np.empty(0)
+        self.gap = np.inf
+        if alpha.any():
+            self.w = problem.combine(alpha)
+            self.certify(self.w)
         else:
-            self.transposed = X.T
-            squares = np.einsum("ij,ij->i", X, X)
-        self.squares = squares + bias**2
-        self.upper = np.full(len(y), np.inf) if squared else cost
-        self.ridge = 0.5 / cost if squared else np.zeros(len(y))
+            self.w, self.margins = np.zeros(problem.X.shape[1] + 1), np.zeros(len(alpha))
+            self._keep(self.w, float(problem.cost.sum()))
 
-    def margins(self, w: NDArray) -> NDArray[np.float64]:
-        """Return ``y * (X w)``."""
-        return self.y * (self.X @ w[:-1] + self.bias * w[-1])
+    def _keep(self, w, gap: float) -> None:
+        self.n_stalled = 0 if gap <= 0.9 * self.gap else self.n_stalled + 1
+        if gap < self.gap:
+            self.gap, self.best_w, self.best_alpha = gap, w.copy(), self.alpha.copy()
+            self.objective = self.problem.objective(w, self.margins)
 
-    def combine(self, a: NDArray) -> NDArray[np.float64]:
-        """Return ``sum_i a_i y_i x_i``."""
-        signed = a * self.y
-        return np.append(self.transposed @ signed, self.bias * signed.sum())
+    def certify(self, w: NDArray) -> None:
+        """Compute the gap between w and the dual variables afresh; keep both if it is smaller."""
+        problem = self.problem
+        combined = problem.combine(self.alpha)
+        self.margins = problem.margins(w)
+        off = w - combined
+        excess = total_excess(self.margins, self.alpha, problem.cost, problem.ridge)
+        self._keep(w, 0.5 * float(off @ off) + excess)
+        self.w = combined
 
-    def gap(self, w, margins, a, combined) -> tuple[float, float]:
-        """Return the objective at w, and what it exceeds the dual objective at ``a`` by."""
-        slack = np.maximum(1.0 - margins, 0.0)
-        loss = self.cost @ (slack**2 if self.squared else slack)
-        primal = 0.5 * float(w @ w) + float(loss)
-        dual = float(a.sum()) - 0.5 * float(combined @ combined)
-        if self.squared:
-            dual -= 0.5 * float(self.ridge @ a**2)
-        return primal, max(primal - dual, 0.0)
+    def result(self, status: Status) -> SVMResult:
+        """Hand over the best that was seen."""
+        return SVMResult(
+            self.best_w, self.best_alpha, self.objective, self.gap, self.n_iter, status
+        )
 
-    def newton_direction(self, free, step, gradient, share: float) -> NDArray[np.float64]:
-        """Solve ``(I + sum over the free of step_i x_i x_i') d = -gradient``.
-
-        In the smaller of the two dimensions by Cholesky where that is small, else by conjugate
-        gradients to the given share of the gradient.
-        """
-        rows, scale = self.X[free], step[free]
-        p = len(gradient)
-        if min(rows.shape[0], p) <= SMALL_SYSTEM:
-            try:
-                return self._solve_directly(rows, scale, gradient)
-            except np.linalg.LinAlgError:
-                pass  # beside features this large the identity is lost in rounding
-
-        def times(d):
-            product = scale * (rows @ d[:-1] + self.bias * d[-1])
-            return d + np.append(rows.T @ product, self.bias * product.sum())
-
-        operator = LinearOperator((p, p), matvec=times, dtype=np.float64)
-        return cg(operator, -gradient, rtol=share, maxiter=MAX_CG)[0]
-
-    def _solve_directly(self, rows, scale, gradient) -> NDArray[np.float64]:
-        signs = np.sqrt(scale)
-        p, s = len(gradient), len(scale)
-        if sp.issparse(rows):
-            scaled = rows.multiply(signs[:, None]).tocsr()
+    def advance(self, tol: float, max_iter: int) -> None:
+        """Sweep once, or take a round of Newton steps."""
+        if self.factor > 0.0:
+            self._newton_round(tol, max_iter)
+            return
+        problem = self.problem
+        cost = self.n_active * problem.row_cost
+        arrays = (*problem.arrays, problem.y, problem.squares, problem.bias, problem.cost)
+        self.n_active = dual_epoch(
+            *arrays, problem.upper, problem.ridge, self.active, self.n_active, self.alpha, self.w,
+            self.limits, self.seed, self.out,
+        )  # fmt: skip
+        self.n_iter += 1
+        violation, estimate = float(self.out[0]), float(self.out[1])
+        lowest = min((past for past, _ in self.sweeps), default=np.inf)
+        self.n_slow = 0 if estimate < 0.9 * lowest else self.n_slow + 1
+        if estimate <= NEAR_TOL * tol or violation <= 10.0 * LOST or self.n_slow > SLOW:
+            self.certify(self.w)
+            self._choose_active()
+            self.sweeps.clear()
+            self.n_slow = 0
         else:
-            scaled = rows * signs[:, None]
-        last = self.bias * signs
-        if p <= s:
-            matrix = np.eye(p)
-            product = scaled.T @ scaled
-            matrix[:-1, :-1] += product.toarray() if sp.issparse(product) else product
-            border = scaled.T @ last
-            matrix[:-1, -1] += border
-            matrix[-1, :-1] += border
-            matrix[-1, -1] += last @ last
-            return -cho_solve(cho_factor(matrix, check_finite=False), gradient)
-        product = scaled @ scaled.T
-        matrix = product.toarray() if sp.issparse(product) else product
-        matrix = matrix + np.outer(last, last) + np.eye(s)
-        inner = scaled @ gradient[:-1] + last * gradient[-1]
-        back = cho_solve(cho_factor(matrix, check_finite=False), inner)
-        return np.append(scaled.T @ back, last @ back) - gradient
+            self.sweeps.append((estimate, cost))
+            self._judge(tol)
+
+    def _choose_active(self) -> None:
+        """Make those samples active that are free, or not firmly at their bounds."""
+        slope = 1.0 - self.margins - self.problem.ridge * self.alpha
+        low, high = self.alpha <= 0.0, self.alpha >= self.problem.upper
+        firm = (low & (slope < self.limits[1])) | (high & (slope > self.limits[0]))
+        chosen = np.flatnonzero(~firm)
+        self.n_active = len(chosen)
+        self.active = np.concatenate([chosen, np.flatnonzero(firm)]).astype(np.int32)
+
+    def _judge(self, tol: float) -> None:
+        """Go over to Newton steps, or take one on the free variables, where that is cheaper."""
+        estimate = self.sweeps[-1][0]
+        if self.face is not None:
+            before, cost = self.face
+            self.face_rate = np.log(before / estimate) / cost
+            self.face = None
+        if len(self.sweeps) <= LOOK_BACK:
+            return
+        costs = sum(cost for _, cost in self.sweeps[-LOOK_BACK:])
+        rate = np.log(self.sweeps[-1 - LOOK_BACK][0] / estimate) / costs
+        problem = self.problem
+        members = self.active[: self.n_active]
+        values = self.alpha[members]
+        free = members[(values > 0.0) & (values < problem.upper[members])]
+        n_features = problem.X.shape[1]
+        size = min(len(free), n_features)
+        newton = NEWTON_COST + 3.0 * self.n_active * problem.row_cost + FACTOR_COST * size**3
+        newton += (
+            0.5 * size * len(free) * problem.row_cost
+            if n_features > len(free)
+            else 0.5 * len(free) * problem.n_entries**2
+        )
+        newton_rate = np.log(10.0) / (NEWTON_STEPS * newton) if size <= SMALL_SYSTEM else 0.0
+        face = 2.0 * FACE_STEPS * len(free) * problem.row_cost
+        face_rate = min(self.face_rate, FACE_GAIN / max(face, 1.0))
+        if newton_rate > max(rate, face_rate):
+            # the hinge is smoothed over slacks of about one
+            self.factor = float(np.mean(problem.cost))
+        elif face_rate > rate and len(free) > 0:
+            self._face_step(free, estimate, tol)
+
+    def _face_step(self, free: NDArray, estimate: float, tol: float) -> None:
+        problem = self.problem
+        if len(self.buffer) == 0:
+            self.buffer = np.empty(len(self.w))
+        share = min(max(0.1 * tol / estimate, 1e-4), FACE_SHARE)
+        arrays = (*problem.arrays, problem.y, problem.squares, problem.bias, problem.upper)
+        n_steps = face_step(
+            *arrays, problem.ridge, free, self.alpha, self.w, share, FACE_STEPS,
+            np.empty((5, len(free))), self.buffer,
+        )  # fmt: skip
+        self.face = estimate, 2.0 * (n_steps + 2) * len(free) * problem.row_cost
+        self.n_iter += n_steps
+        self.sweeps.clear()
+
+    def polish(self) -> None:
+        """Take Newton steps over all samples for as long as they help."""
+        problem = self.problem
+        part = Subproblem(problem, problem.everyone, self.alpha, self.w)
+        n_steps, _ = part.solve(1.0, 0.0, POLISH_STEPS)
+        self.n_iter += n_steps
+        self.alpha = part.alpha
+        self.certify(part.w)
+
+    def _newton_round(self, tol: float, max_iter: int) -> None:
+        """Solve for the samples that are not firmly at their bounds, the others staying there."""
+        problem = self.problem
+        if self.n_active < len(self.active):
+            rows = np.sort(self.active[: self.n_active])
+            gap = min(self.gap, float(self.out[1]))
+        else:
+            rows, gap = problem.everyone, self.gap
+        part = Subproblem(problem, rows, self.alpha, self.w)
+        aim = max(NEAR_TOL * tol, ROUND_SHARE * gap)
+        n_steps, self.factor = part.solve(self.factor, aim, max_iter - self.n_iter)
+        self.n_iter += n_steps
+        self.alpha[rows] = part.alpha
+        self.certify(part.w)
+        slope = 1.0 - self.margins - problem.ridge * self.alpha
+        low, high = self.alpha <= 0.0, self.alpha >= problem.upper
+        settled = (low & (slope <= 0.0)) | (high & (slope >= 0.0))
+        distance = np.where(settled, np.abs(slope), 0.0)
+        wanted = max(NEAREST * int(np.count_nonzero(~settled)), AT_LEAST)
+        if wanted < 0.7 * len(distance):
+            near = distance <= np.partition(distance, wanted)[wanted]
+            chosen = np.flatnonzero(near)
+            self.n_active = len(chosen)
+            self.active[: self.n_active] = chosen
+        else:
+            self.n_active = len(self.active)
 
 
 def solve_linear_svm(
@@ -166,75 +246,27 @@ def solve_linear_svm(
     time_limit : float, default=inf
         Seconds, looked at between steps.
     callback : callable, default=None
-        Called with a :class:`Progress` after each Newton step; a true answer stops the run.
+        Called with a :class:`Progress` after each sweep or round of Newton steps; a true answer
+        stops the run.
     """
     started = time.perf_counter()
-    n_samples = len(problem.y)
-    alpha = np.zeros(n_samples) if alpha is None else np.clip(alpha, 0.0, problem.upper)
-    w = problem.combine(alpha) if alpha.any() else np.zeros(problem.X.shape[1] + 1)
-    n_iter, n_stalled = 0, 0
-    if sp.issparse(problem.X):
-        n_iter = _sweep(problem, alpha, w, tol, max_iter, seed)
-    curvature = float(np.mean(problem.squares)) or 1.0
-    factor = FIRST_STEP
-    a, free = np.empty(n_samples), np.empty(n_samples, dtype=np.bool_)
-    center = np.zeros(n_samples) if problem.squared else alpha
-    margins = problem.margins(w)
-    combined = problem.combine(alpha)
-    answer = (w, alpha.copy(), *problem.gap(w, margins, alpha, combined))
-    status = None
-    while status is None:
-        step = 1.0 / problem.ridge if problem.squared else np.full(n_samples, factor / curvature)
-        before, n_newton = answer[3], 0
-        while status is None and n_newton < MAX_NEWTON:
-            smooth_slack(margins, center, step, problem.upper, a, free)
-            combined = problem.combine(a)
-            objective, gap = problem.gap(w, margins, a, combined)
-            if gap < answer[3]:
-                answer = (w.copy(), a.copy(), objective, gap)
-            if answer[3] <= tol:
-                status = Status.CONVERGED
-            elif n_iter >= max_iter:
-                status = Status.MAX_ITER
-            elif time.perf_counter() - started >= time_limit:
-                status = Status.TIME_LIMIT
-            if callback is not None:
-                progress = Progress(n_iter, answer[2], answer[3], answer[0])
-                if callback(progress) and status is None:
-                    status = Status.STOPPED
-            gradient = w - combined
-            residual = float(gradient @ gradient)
-            moved = float((a - center) @ ((a - center) / step))
-            done = residual <= PROXIMAL_SHARE**2 * moved and not problem.squared
-            if status is not None or done:
-                break
-            n_iter, n_newton = n_iter + 1, n_newton + 1
-            share = min(0.1, residual**0.25)
-            direction = problem.newton_direction(free, step, gradient, share)
-            change = problem.margins(direction)
-            line = (float(w @ direction), float(direction @ direction))
-            t = line_minimum(margins, change, *line, center, step, problem.upper)
-            w = w + t * direction
-            margins = problem.margins(w)
-        if status is None:
-            n_stalled = n_stalled + 1 if answer[3] > 0.9 * before else 0
-            if problem.squared or n_stalled > PATIENCE:
-                status = Status.STALLED
-            center = a.copy()
-            if n_newton <= MAX_NEWTON // 5:
-                factor *= STEP_GROWS
-    return SVMResult(answer[0], answer[1], answer[2], answer[3], n_iter, status)
-
-
-def _sweep(problem: LinearSVMProblem, alpha, w, tol: float, max_iter: int, seed: int) -> int:
-    """Sweep until what the last sweep gained says that Newton steps are due; return how many."""
-    X, y = problem.X, problem.y
-    rng = np.random.default_rng(seed)
-    order = np.arange(len(y), dtype=np.int32)
-    for epoch in range(min(EPOCHS, max_iter)):
-        rng.shuffle(order)
-        arrays = (X.data, X.indices, X.indptr, y, problem.squares, float(problem.bias))
-        worst = dual_epoch(*arrays, problem.upper, problem.ridge, order, alpha, w)
-        if worst * problem.cost.sum() <= 0.1 * tol:
-            return epoch + 1
-    return min(EPOCHS, max_iter)
+    start = np.zeros(len(problem.y)) if alpha is None else np.clip(alpha, 0.0, problem.upper)
+    run = _Run(problem, start, seed)
+    while run.gap > tol:
+        run.advance(tol, max_iter)
+        if callback is not None:
+            run.certify(run.w)
+            progress = Progress(run.n_iter, run.objective, run.gap, run.best_w)
+            if callback(progress) and run.gap > tol:
+                return run.result(Status.STOPPED)
+        if run.gap > tol and run.n_stalled >= PATIENCE:
+            return run.result(Status.STALLED)
+        if run.gap > tol and run.n_iter >= max_iter:
+            run.certify(run.w)
+            return run.result(Status.CONVERGED if run.gap <= tol else Status.MAX_ITER)
+        if run.gap > tol and time.perf_counter() - started >= time_limit:
+            run.certify(run.w)
+            return run.result(Status.CONVERGED if run.gap <= tol else Status.TIME_LIMIT)
+    if problem.squared and len(problem.y) * problem.row_cost <= TINY:
+        run.polish()
+    return run.result(Status.CONVERGED)

@@ -11,7 +11,8 @@ import scipy.sparse as sp
 import sklearn.svm
 
 from bcd import LinearSVC
-from bcd.svm_linear import LinearSVMProblem, solve_linear_svm
+from bcd.svm_linear import solve_linear_svm
+from bcd.svm_problem import LinearSVMProblem
 from experiments.certificates import linear_svm_gap
 from experiments.race import OURS, Cell, peer
 from experiments.race_data import load

@@ -14,8 +14,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from bcd import LinearSVC
-from bcd._svm_kernels import line_minimum, smooth_slack
-from bcd.svm_linear import LinearSVMProblem, solve_linear_svm
+from bcd._svm_face_kernels import face_step
+from bcd._svm_kernels import dual_epoch, line_minimum, rows_gram, smooth_slack, weighted_gram
+from bcd.svm_linear import solve_linear_svm
+from bcd.svm_problem import LinearSVMProblem
 from experiments.certificates import linear_svm_gap
 
 
@@ -222,3 +224,95 @@ def test_l1_penalty_with_hinge_or_dual_is_refused_and_callbacks_stop_a_run():
         with pytest.warns(ConvergenceWarning, match="callback"):
             model.fit(X, y)
         assert len(seen) == 1
+
+
+def started(n, p, seed, sparse, squared, bias=0.5):
+    """A problem, dual variables inside their box, and the sum that they make."""
+    X, y = problem(n, p, seed, sparse)
+    svm = LinearSVMProblem(sp.csr_array(X) if sparse else X, y, np.full(n, 2.0), bias, squared)
+    alpha = np.random.default_rng(seed).uniform(0.0, 2.0, n)
+    return svm, np.column_stack([X, np.full(n, bias)]), alpha, svm.combine(alpha)
+
+
+def dual_value(svm, wide, alpha):
+    w = wide.T @ (alpha * svm.y)
+    return alpha.sum() - 0.5 * w @ w - 0.5 * svm.ridge @ alpha**2
+
+
+@settings(max_examples=30)
+@given(st.integers(2, 30), st.integers(1, 12), st.integers(0, 9999), st.booleans(), st.booleans())
+def test_sweeps_climb_keep_their_sum_and_shrink_only_what_is_pushed_outwards(
+    n, p, seed, sparse, squared
+):
+    svm, wide, alpha, w = started(n, p, seed, sparse, squared)
+    active, n_active = np.arange(n, dtype=np.int32), n
+    limits, order, out = np.array([np.inf, -np.inf]), np.array([7], dtype=np.uint64), np.empty(3)
+    value = dual_value(svm, wide, alpha)
+    for _ in range(5):
+        arrays = (*svm.arrays, svm.y, svm.squares, svm.bias, svm.cost, svm.upper, svm.ridge)
+        n_active = dual_epoch(*arrays, active, n_active, alpha, w, limits, order, out)
+        assert out[1] >= 0.0
+        assert (alpha >= 0.0).all() and (alpha <= svm.upper).all()
+        np.testing.assert_allclose(w, wide.T @ (alpha * svm.y), atol=1e-9)
+        np.testing.assert_array_equal(np.sort(active), np.arange(n))
+        assert dual_value(svm, wide, alpha) >= value - 1e-9
+        value = dual_value(svm, wide, alpha)
+        left_out = alpha[active[n_active:]]
+        assert ((left_out == 0.0) | (left_out == svm.upper[active[n_active:]])).all()
+
+
+@settings(max_examples=30)
+@given(st.integers(2, 30), st.integers(1, 12), st.integers(0, 9999), st.booleans(), st.booleans())
+def test_steps_on_the_free_variables_climb_and_solve_where_the_box_allows(
+    n, p, seed, sparse, squared
+):
+    svm, wide, alpha, w = started(n, p, seed, sparse, squared)
+    rows = np.flatnonzero(np.random.default_rng(seed).random(n) < 0.5).astype(np.int32)
+    before, value = alpha.copy(), dual_value(svm, wide, alpha)
+    arrays = (*svm.arrays, svm.y, svm.squares, svm.bias, svm.upper, svm.ridge)
+    face_step(*arrays, rows, alpha, w, 1e-10, 200, np.empty((5, len(rows))), np.empty(p + 1))
+    np.testing.assert_allclose(w, wide.T @ (alpha * svm.y), atol=1e-9 * (1 + np.abs(alpha).max()))
+    assert (alpha >= 0.0).all() and (alpha <= svm.upper).all()
+    assert dual_value(svm, wide, alpha) >= value - 1e-9
+    np.testing.assert_array_equal(np.delete(alpha, rows), np.delete(before, rows))
+    signed = wide[rows] * svm.y[rows, None]
+    matrix = signed @ signed.T + np.diag(svm.ridge[rows])
+    slope = 1.0 - svm.margins(wide.T @ (before * svm.y)) - svm.ridge * before
+    if len(rows) and np.linalg.cond(matrix) < 1e8:
+        best = before[rows] + np.linalg.solve(matrix, slope[rows])
+        if (best > 0.0).all() and (best < svm.upper[rows]).all():
+            np.testing.assert_allclose(alpha[rows], best, atol=1e-6)
+
+
+@settings(max_examples=20)
+@given(st.integers(1, 20), st.integers(1, 12), st.integers(0, 9999), st.sampled_from([0.0, 0.5]))
+def test_gram_matrices_of_sparse_rows_agree_with_dense_products(n, p, seed, bias):
+    svm, wide, alpha, _ = started(max(n, 2), p, seed, True, False, bias)
+    rows = np.flatnonzero(np.arange(len(alpha)) % 2 == 0).astype(np.int32)
+    weight = alpha[rows]
+    out = np.zeros((p + 1, p + 1))
+    weighted_gram(*svm.arrays, bias, rows, weight, out)
+    expected = wide[rows].T @ (weight[:, None] * wide[rows])
+    np.testing.assert_allclose(np.tril(out), np.tril(expected), atol=1e-12)
+    out = np.zeros((len(rows), len(rows)))
+    rows_gram(*svm.arrays, bias, rows, weight, np.zeros(p + 1), out)
+    scaled = weight[:, None] * wide[rows]
+    np.testing.assert_allclose(np.tril(out), np.tril(scaled @ scaled.T), atol=1e-12)
+
+
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
+@pytest.mark.parametrize("shape", [(3000, 40), (400, 3000)])
+def test_many_samples_or_features_are_certified_at_small_and_large_costs(loss, shape):
+    rng = np.random.default_rng(0)
+    X = (
+        rng.standard_normal(shape)
+        * (rng.random(shape) < 0.2)
+        * 10.0 ** rng.uniform(-2, 2, shape[1])
+    )
+    y = np.where(X @ rng.standard_normal(shape[1]) + rng.standard_normal(shape[0]) > 0, 1.0, -1.0)
+    for C in (1e-3, 1.0, 1e3):
+        cost = np.full(len(y), C)
+        svm = LinearSVMProblem(sp.csr_array(X), y, cost, 0.0, loss == "squared_hinge")
+        result = solve_linear_svm(svm, tol=1e-8 * cost.sum(), max_iter=2000)
+        gap = linear_svm_gap(X, y, result.x[:-1], result.alpha, cost, loss == "squared_hinge")[1]
+        assert gap <= 1.01e-8 * cost.sum()

@@ -19,7 +19,8 @@ from bcd.estimators._validation import (
 from bcd.glm import solve_glm
 from bcd.glm_newton import Scores
 from bcd.progress import reporting
-from bcd.svm_linear import LinearSVMProblem, solve_linear_svm
+from bcd.svm_linear import solve_linear_svm
+from bcd.svm_problem import LinearSVMProblem
 from problems.losses import SQUARED_HINGE
 
 LOSSES = ("hinge", "squared_hinge")
