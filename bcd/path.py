@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bcd.design import Design, make_design, nonzero_columns, project_out, refuse_overflow
 from bcd.estimators._least_squares import read_bounds, weighted_design
+from bcd.estimators._offsets import without_offsets
 from bcd.estimators._validation import (
     check_number,
     read_arrays,
@@ -101,6 +102,7 @@ def lambda_max(
     """
     check_number("l1_ratio", l1_ratio, 0.0, 1.0, above=True)
     X, y = read_arrays(X, y)
+    X, _ = without_offsets(X, fit_intercept)
     weights = read_weights(sample_weight, X.shape[0])
     factor = read_penalty_factor(penalty_factor, X.shape[1])
     bounds = read_bounds(None, X.shape[1], positive)
@@ -171,6 +173,7 @@ def enet_path(
     check_number("eps", eps, 0.0, 1.0, above=True)
     check_number("tol", tol, 0.0)
     X, y = read_arrays(X, y, multi_output=True)
+    X, _ = without_offsets(X, fit_intercept)
     n_samples, n_features = X.shape
     weights = read_weights(sample_weight, n_samples)
     factor = read_penalty_factor(penalty_factor, n_features)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import numbers
 import sys
 import warnings
 from typing import Any
@@ -47,9 +48,16 @@ def check_settings(estimator, *own: str) -> None:
     check_count("max_iter", estimator.max_iter)
     if "selection" in settings:
         check_choice("selection", settings["selection"], SELECTIONS)
+    check_verbose(settings.get("verbose", False))
     callback = settings.get("callback")
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be callable or None, got {callback!r}.")
+
+
+def check_verbose(value) -> None:
+    """Raise unless ``value`` is a truth value or a whole number, as scikit-learn's levels are."""
+    if not isinstance(value, numbers.Integral | np.bool_):
+        raise TypeError(f"verbose must be True, False or an integer, got {value!r}.")
 
 
 def users_level() -> int:

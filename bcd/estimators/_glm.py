@@ -6,6 +6,7 @@ import numpy as np
 
 from bcd.design import make_design, refuse_overflow
 from bcd.estimators._base import warn_unless_solved
+from bcd.estimators._offsets import as_moved
 from bcd.glm import solve_glm
 from bcd.glm_newton import Scores
 from bcd.progress import reporting
@@ -77,9 +78,13 @@ def fit_scores(
     return result, at_zero
 
 
-def last_solution(estimator, n_features: int):
-    """Return ``coef_`` and ``intercept_`` to start from, None when there are none that fit."""
+def last_solution(estimator, n_features: int, offsets=None):
+    """Return ``coef_`` and ``intercept_`` to start from, None when there are none that fit.
+
+    ``offsets`` is by how much columns of X were moved, see :mod:`bcd.estimators._offsets`.
+    """
     coef = getattr(estimator, "coef_", None) if estimator.warm_start else None
     if coef is None or coef.shape[-1] != n_features:
         return None
-    return coef.astype(np.float64), np.asarray(estimator.intercept_, dtype=np.float64)
+    coef, intercept = coef.astype(np.float64), np.asarray(estimator.intercept_, dtype=np.float64)
+    return coef, as_moved(intercept, coef, offsets)

@@ -14,6 +14,7 @@ from bcd.progress import ProgressBar
 from bcd.result import Result
 from bcd.whole import whole_problem
 from bcd.working_set import Memory, solve_working_sets
+from problems.linear import check_real
 
 NONNEGATIVE = (0.0, np.inf)
 
@@ -26,6 +27,7 @@ def read_bounds(bounds, n_features: int, positive: bool):
         raise ValueError(f"bounds must be a pair (lower, upper), got {bounds!r}.")
     pair = []
     for name, part in zip(("lower", "upper"), bounds, strict=True):
+        check_real(f"bounds: {name}", part)
         array = np.asarray(part, dtype=np.float64)
         if array.shape not in ((), (n_features,)):
             raise ValueError(

@@ -14,6 +14,7 @@ from bcd.design import OVERFLOW
 from problems.linear import check_real
 
 FLOATS = [np.float64, np.float32]
+LARGEST = 1e150  # numbers from here on cannot be squared and summed
 
 
 def check_number(name: str, value, low: float, high: float = np.inf, *, above: bool = False):
@@ -84,15 +85,32 @@ def read_samples(estimator, X, y, **checks):
 
 @contextlib.contextmanager
 def naming_places(X, y):
-    """Add to scikit-learn's error about what is not finite in X or y where that is."""
+    """Add to scikit-learn's errors about X and y where what is wrong is, or what was given."""
     try:
         yield
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         for name, data in (("X", X), ("y", y)):
             where = _first_not_finite(data) if f"Input {name} contains" in str(error) else ""
             if where:
                 raise ValueError(f"{error}\n{name} must be finite, got {where}.") from error
-        raise
+        kind = ValueError if isinstance(error, ValueError) else TypeError
+        raise kind(f"{error}\nX was {_seen(X)}, y was {_seen(y)}.") from error
+
+
+def _seen(data) -> str:
+    """Say what data are: their type, shape and number type, and the first that is no number."""
+    found = f"of type {type(data).__name__}"
+    if not hasattr(data, "shape"):
+        return found
+    found = f"{found} and shape {tuple(data.shape)}"
+    values = np.asarray(data) if not sp.issparse(data) else data
+    for place in np.ndindex(values.shape) if values.dtype.kind in "OUST" else ():
+        try:
+            float(values[place])
+        except (TypeError, ValueError):
+            at = f"row {place[0]}, column {place[1]}" if len(place) == 2 else f"{place}"
+            return f"{found} with {values[place]!r} in {at}"
+    return f"{found} of {values.dtype}"
 
 
 def refuse_not_finite(estimator, X, y):
@@ -185,9 +203,14 @@ def read_sample_weight(sample_weight, n_samples: int):
         return np.ones(n_samples)
     if isinstance(sample_weight, numbers.Number):
         sample_weight = np.full(n_samples, sample_weight, dtype=np.float64)
-    weights = check_array(
-        sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
-    )
+    try:
+        weights = check_array(
+            sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
+        )
+    except (ValueError, TypeError) as error:
+        if "sample_weight" in str(error):
+            raise
+        raise TypeError(f"sample_weight must be real numbers: {error}") from error
     if weights.shape != (n_samples,):
         raise ValueError(
             f"sample_weight.shape must be ({n_samples},), one weight a sample, got {weights.shape}."
@@ -197,6 +220,8 @@ def read_sample_weight(sample_weight, n_samples: int):
         raise ValueError(f"sample_weight must not be negative, got {weights[i]} at sample {i}.")
     if weights.sum() <= 0:
         raise ValueError("sample_weight must have a sum above zero, got zeros only.")
+    if not np.isfinite(weights.sum()):
+        raise ValueError("sample_weight must have a finite sum, got inf; scale the weights.")
     return weights
 
 
@@ -228,6 +253,34 @@ def penalty_factors(penalty_factor, n_features: int):
     return np.ones(n_features) if factor is None else factor
 
 
+def check_class_weight(class_weight) -> None:
+    """Raise unless it is None, ``"balanced"`` or a dict of finite numbers, not negative."""
+    named = class_weight is None or (isinstance(class_weight, str) and class_weight == "balanced")
+    if not named and not isinstance(class_weight, dict):
+        raise ValueError(f"class_weight must be a dict, 'balanced' or None, got {class_weight!r}.")
+    if isinstance(class_weight, dict):
+        for label, value in class_weight.items():
+            check_number(f"class_weight[{label!r}]", value, 0.0)
+
+
+def refuse_infinite(names: str, values) -> None:
+    """Raise where a sum of factors, each finite, is not."""
+    with np.errstate(over="ignore"):
+        total = np.sum(values)
+    if not np.isfinite(total):
+        raise ValueError(f"{names} must have a finite sum, got {total}; make them smaller.")
+
+
+def refuse_large_penalties(names: str, penalties) -> None:
+    """Raise where the squares of penalties overflow."""
+    largest = float(np.max(penalties, initial=0.0))
+    if not largest < LARGEST:
+        raise ValueError(
+            f"{names} must give penalties below {LARGEST:g}, got {largest:g}; at far smaller ones "
+            "all coefficients are zero."
+        )
+
+
 def read_costs(C: float, class_weight, sample_weight, y):
     """Return C times each sample's weight and its class's weight, some of them above zero."""
     cost = np.full(len(y), float(C))
@@ -236,6 +289,7 @@ def read_costs(C: float, class_weight, sample_weight, y):
         cost *= float(sample_weight)
     elif read_weights(sample_weight, len(y)) is not None:  # its scale is not to be changed here
         cost *= np.asarray(sample_weight, dtype=np.float64)
+    check_class_weight(class_weight)
     if class_weight is not None:
         classes = np.unique(y)
         factors = compute_class_weight(class_weight, classes=classes, y=y)
@@ -243,5 +297,9 @@ def read_costs(C: float, class_weight, sample_weight, y):
     if not (cost > 0.0).any():
         raise ValueError(
             "class_weight and sample_weight must leave samples with a weight above zero, got none."
+        )
+    if not cost.max() < LARGEST:
+        raise ValueError(
+            f"C times class_weight and sample_weight must be below {LARGEST:g}, got {cost.max():g}."
         )
     return cost

@@ -14,7 +14,8 @@ from bcd.estimators._base import (
     restoring,
     warn_unless_solved,
 )
-from bcd.estimators._validation import read_data, read_weights
+from bcd.estimators._offsets import as_given, without_offsets
+from bcd.estimators._validation import read_data, read_weights, refuse_large_penalties
 from bcd.group_loop import run_group_loop
 from bcd.group_squares import SquaredGroups
 from bcd.group_structure import read_group_weights, read_groups
@@ -167,6 +168,7 @@ class SparseGroupLasso(LinearRegressor):
         check_settings(self)
         X, y = read_data(self, X, y)
         y = column_or_1d(y, warn=True)
+        X, offsets = without_offsets(X, self.fit_intercept)
         weights = read_weights(sample_weight, X.shape[0])
         design, root = weighted_design(X, weights, self.fit_intercept)
         refuse_overflow(design, y)
@@ -174,6 +176,7 @@ class SparseGroupLasso(LinearRegressor):
         intercept = 0.0
         if self.fit_intercept:
             intercept = np.average(y, weights=weights) - result.x @ design.means
+            intercept = as_given(intercept, result.x, offsets)
         self.coef_ = result.x.astype(X.dtype)
         self.intercept_ = X.dtype.type(intercept) if self.fit_intercept else 0.0
         self.dual_gap_ = result.gap / X.shape[0]
@@ -184,6 +187,7 @@ class SparseGroupLasso(LinearRegressor):
         n_samples, n_features = design.shape
         groups = read_groups(self.groups, n_features)
         factors = read_group_weights(self.weights, groups)
+        refuse_large_penalties("alpha and weights", n_samples * (self.alpha * factors))
         l1 = np.full(n_features, n_samples * self.alpha * self.l1_ratio)
         weight = n_samples * self.alpha * (1.0 - self.l1_ratio) * factors
         b = project_out(design.u, target)

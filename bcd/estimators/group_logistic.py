@@ -9,8 +9,9 @@ from sklearn.utils.validation import column_or_1d
 from bcd.design import make_design, refuse_overflow
 from bcd.estimators._base import LogisticClassifier, check_settings, restoring, warn_unless_solved
 from bcd.estimators._glm import last_solution
-from bcd.estimators._validation import check_number, read_sample_weight, read_samples
-from bcd.estimators.logistic import read_class_weight, read_labels
+from bcd.estimators._offsets import as_given, without_offsets
+from bcd.estimators._validation import check_number, read_samples, refuse_large_penalties
+from bcd.estimators.logistic import read_labels, weigh_samples
 from bcd.glm_newton import Scores
 from bcd.group_logistic import LogisticGroups
 from bcd.group_loop import run_group_loop
@@ -155,6 +156,7 @@ class GroupLogisticRegression(LogisticClassifier):
         check_number("C", self.C, 0.0, above=True)
         check_settings(self)
         X, y = read_samples(self, X, y)
+        X, offsets = without_offsets(X, self.fit_intercept)
         kind = type_of_target(y, input_name="y", raise_unknown=True)
         if kind != "binary":
             raise ValueError(
@@ -163,26 +165,26 @@ class GroupLogisticRegression(LogisticClassifier):
             )
         y = column_or_1d(y, warn=True)
         classes, label = read_labels(y)
-        weights = read_sample_weight(sample_weight, X.shape[0])
-        weights = weights * read_class_weight(self.class_weight, classes, y, sample_weight)[label]
-        result, intercept = self._solve(X, np.where(label == 1, 1.0, -1.0), weights)
+        weights = weigh_samples(self.class_weight, sample_weight, classes, label, y)
+        result, intercept = self._solve(X, np.where(label == 1, 1.0, -1.0), weights, offsets)
         self.classes_ = classes
         self.coef_ = result.x[None, :].astype(X.dtype)
-        self.intercept_ = np.array([intercept]).astype(X.dtype)
+        self.intercept_ = np.array([as_given(intercept, result.x, offsets)]).astype(X.dtype)
         self.dual_gap_ = result.gap
         self.n_iter_ = result.n_iter
         return self
 
-    def _solve(self, X, signs, weights):
+    def _solve(self, X, signs, weights, offsets):
         n_samples, n_features = X.shape
         groups = read_groups(self.groups, n_features)
         factors = read_group_weights(self.weights, groups)
+        refuse_large_penalties("weights and 1 / C", factors / self.C)
         scores = Scores(LOGISTIC, 0.0, signs, weights, self.fit_intercept)
         scores.set(np.zeros(n_samples))
         if self.fit_intercept:
             scores.center()
         tol = self.tol * scores.value
-        start = last_solution(self, n_features)
+        start = last_solution(self, n_features, offsets)
         x0, intercept0 = (None, 0.0) if start is None else (start[0][0], float(start[1][0]))
         design = make_design(X, np.ones(n_samples) if self.fit_intercept else np.empty(0))
         refuse_overflow(design)

@@ -11,7 +11,9 @@ from bcd.design import make_design, refuse_overflow
 from bcd.estimators._base import LinearRegressor, check_settings, restoring, users_level
 from bcd.estimators._glm import fit_scores, last_solution
 from bcd.estimators._least_squares import read_bounds
+from bcd.estimators._offsets import as_given, without_offsets
 from bcd.estimators._validation import (
+    LARGEST,
     check_number,
     penalty_factors,
     read_sample_weight,
@@ -143,18 +145,19 @@ class HuberRegressor(LinearRegressor):
             If a parameter is out of its range, or X, y or the weights are empty, not finite or of
             lengths that do not match.
         """
-        check_number("epsilon", self.epsilon, 1.0)
+        check_number("epsilon", self.epsilon, 1.0, LARGEST)
         check_settings(self)
         if self.scale is not None:
-            check_number("scale", self.scale, 0.0, above=True)
+            check_number("scale", self.scale, 0.0, LARGEST, above=True)
         X, y = read_samples(self, X, y, y_numeric=True)
+        X, offsets = without_offsets(X, self.fit_intercept)
         y = y.astype(np.float64)
         weights = read_sample_weight(sample_weight, X.shape[0])
         factor = self.alpha * penalty_factors(self.penalty_factor, X.shape[1])
         bounds = read_bounds(self.bounds, X.shape[1], False)
         design = make_design(X, np.ones(len(y)) if self.fit_intercept else np.empty(0))
         refuse_overflow(design, y)
-        start = last_solution(self, X.shape[1])
+        start = last_solution(self, X.shape[1], offsets)
         if start is None:
             start = np.zeros(X.shape[1]), float(np.median(y)) if self.fit_intercept else 0.0
         residual = y - X @ start[0] - start[1]
@@ -211,7 +214,7 @@ class HuberRegressor(LinearRegressor):
                 stacklevel=users_level(),
             )
         self.coef_ = start[0].astype(X.dtype)
-        self.intercept_ = X.dtype.type(start[1])
+        self.intercept_ = X.dtype.type(as_given(start[1], start[0], offsets))
         self.scale_ = float(scale)
         self.outliers_ = np.abs(residual) > self.epsilon * scale
         self.dual_gap_ = 2.0 * result.gap / scale

@@ -7,6 +7,7 @@ from sklearn.base import MultiOutputMixin
 
 from bcd.estimators._base import LinearRegressor, check_settings, last_coefficients, restoring
 from bcd.estimators._least_squares import read_bounds, solve, weighted_design
+from bcd.estimators._offsets import as_given, without_offsets
 from bcd.estimators._validation import (
     read_data,
     read_penalty_factor,
@@ -162,6 +163,7 @@ class ElasticNet(MultiOutputMixin, LinearRegressor):
         """
         check_settings(self)
         X, y = read_data(self, X, y, sums_follow=True)
+        X, offsets = without_offsets(X, self.fit_intercept)
         weights = read_weights(sample_weight, X.shape[0])
         n_samples, n_features = X.shape
         many = y.ndim == 2 and y.shape[1] > 1
@@ -197,6 +199,7 @@ class ElasticNet(MultiOutputMixin, LinearRegressor):
         intercepts = np.zeros(len(outcomes))
         if self.fit_intercept:
             intercepts = np.average(targets, axis=0, weights=weights) - coef @ design.means
+            intercepts = as_given(intercepts, coef, offsets)
         gaps = np.array([outcome.gap for outcome in outcomes]) / n_samples
         self.coef_ = (coef if many else coef[0]).astype(X.dtype)
         self.intercept_ = intercepts.astype(X.dtype) if y.ndim == 2 else X.dtype.type(intercepts[0])

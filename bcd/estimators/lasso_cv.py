@@ -8,13 +8,13 @@ import numpy as np
 import scipy.sparse as sp
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from sklearn.model_selection import check_cv
 from sklearn.utils.validation import column_or_1d
 
 from bcd.design import refuse_overflow
 from bcd.estimators._base import check_settings, last_coefficients, restoring
-from bcd.estimators._folds import SplitsSamples, split_arguments, split_samples
+from bcd.estimators._folds import SplitsSamples, split_samples
 from bcd.estimators._least_squares import read_bounds, solve, weighted_design
+from bcd.estimators._offsets import as_given, without_offsets
 from bcd.estimators._validation import (
     check_number,
     read_data,
@@ -178,6 +178,7 @@ class ElasticNetCV(SplitsSamples, ElasticNet):
                 f"y must have one column, got {y.shape[1]}; fit one model a column, mono-task."
             )
         y = column_or_1d(y, warn=True)
+        X, offsets = without_offsets(X, self.fit_intercept)
         weights = read_weights(sample_weight, X.shape[0])
         n_samples, n_features = X.shape
         settings = {
@@ -192,7 +193,7 @@ class ElasticNetCV(SplitsSamples, ElasticNet):
         target = y if weights is None else design.root * y
         ratios = np.atleast_1d(self.l1_ratio).astype(np.float64)
         grids = [self._grid(design, target, ratio, settings) for ratio in ratios]
-        folds = split_samples(check_cv(self.cv), X, y, split_arguments(self, params))
+        folds = split_samples(self, X, y, params, weights)
         running = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
             delayed(_fold_errors)(
                 X, y, weights, train, test, grid, ratio, self.fit_intercept, settings
@@ -226,8 +227,8 @@ class ElasticNetCV(SplitsSamples, ElasticNet):
         self.coef_ = result.x.astype(X.dtype)
         self.intercept_ = 0.0
         if self.fit_intercept:
-            shift = np.average(y, weights=weights) - result.x @ design.means
-            self.intercept_ = X.dtype.type(shift)
+            intercept = np.average(y, weights=weights) - result.x @ design.means
+            self.intercept_ = X.dtype.type(as_given(intercept, result.x, offsets))
         self.dual_gap_ = result.gap / n_samples
         self.n_iter_ = result.n_iter
         return self

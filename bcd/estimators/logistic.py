@@ -19,11 +19,14 @@ from bcd.estimators._base import (
 )
 from bcd.estimators._glm import fit_scores, last_solution
 from bcd.estimators._least_squares import read_bounds
+from bcd.estimators._offsets import as_given, without_offsets
 from bcd.estimators._validation import (
+    check_class_weight,
     check_number,
     penalty_factors,
     read_sample_weight,
     read_samples,
+    refuse_infinite,
 )
 from bcd.progress import reporting
 from bcd.softmax import solve_softmax
@@ -187,9 +190,9 @@ class LogisticRegression(LogisticClassifier):
         strength, l1_ratio = self._read_penalty()
         check_settings(self)
         X, y = read_samples(self, X, y)
+        X, offsets = without_offsets(X, self.fit_intercept)
         classes, label = read_labels(y)
-        weights = read_sample_weight(sample_weight, X.shape[0])
-        weights = weights * read_class_weight(self.class_weight, classes, y, sample_weight)[label]
+        weights = weigh_samples(self.class_weight, sample_weight, classes, label, y)
         factor = penalty_factors(self.penalty_factor, X.shape[1])
         bounds = read_class_bounds(self.bounds, X.shape[1], len(classes))
         coef, intercept, result = fit_classes(
@@ -203,13 +206,13 @@ class LogisticRegression(LogisticClassifier):
             fit_intercept=self.fit_intercept,
             tol=self.tol,
             max_iter=self.max_iter,
-            start=last_solution(self, X.shape[1]),
+            start=last_solution(self, X.shape[1], offsets),
             verbose=self.verbose,
             callback=self.callback,
         )
         self.classes_ = classes
         self.coef_ = coef.astype(X.dtype)
-        self.intercept_ = intercept.astype(X.dtype)
+        self.intercept_ = as_given(intercept, coef, offsets).astype(X.dtype)
         self.dual_gap_ = result.gap
         self.n_iter_ = np.array([result.n_iter], dtype=np.int32)
         return self
@@ -222,7 +225,7 @@ class LogisticRegression(LogisticClassifier):
             raise ValueError(f"C must be above 0, got {self.C!r}.")
         l1_ratio, strength = self.l1_ratio, 1.0 / float(self.C)
         if not (isinstance(self.penalty, str) and self.penalty == "deprecated"):
-            if self.penalty not in PENALTIES:
+            if not isinstance(self.penalty, str | None) or self.penalty not in PENALTIES:
                 raise ValueError(
                     "penalty must be one of 'l1', 'l2', 'elasticnet' or None, got "
                     f"{self.penalty!r}."
@@ -243,7 +246,10 @@ class LogisticRegression(LogisticClassifier):
 
 def read_labels(y):
     """Return the classes and each sample's number; raise unless there are two at least."""
-    classes, label = number_classes(y)
+    try:
+        classes, label = number_classes(y)
+    except TypeError as error:  # of a sort
+        raise TypeError(f"y must hold labels that can be compared: {error}.") from error
     if len(classes) != 2 or not _are_whole(classes):  # two whole numbers are two classes
         check_classification_targets(y)
     if len(classes) < 2:
@@ -284,21 +290,23 @@ def read_class_bounds(bounds, n_features: int, n_classes: int):
 
 def read_class_weight(class_weight, classes, y, sample_weight):
     """Return one weight a class, by scikit-learn's rules."""
+    check_class_weight(class_weight)
     if class_weight is None:
         return np.ones(len(classes))
-    if isinstance(class_weight, str) and class_weight != "balanced":
-        raise ValueError(f"class_weight must be a dict, 'balanced' or None, got {class_weight!r}.")
-    if not isinstance(class_weight, str | dict):
-        raise ValueError(f"class_weight must be a dict, 'balanced' or None, got {class_weight!r}.")
     if isinstance(class_weight, str) and sample_weight is not None:
         # repeats count: a weight k is k samples when classes are balanced
         weights = read_sample_weight(sample_weight, len(y))
         mass = np.array([weights[y == label].sum() for label in classes])
         return weights.sum() / (len(classes) * np.where(mass > 0.0, mass, np.inf))
-    found = compute_class_weight(class_weight, classes=classes, y=y)
-    if (found < 0).any():
-        raise ValueError(f"class_weight must not be negative, got {class_weight!r}.")
-    return found
+    return compute_class_weight(class_weight, classes=classes, y=y)
+
+
+def weigh_samples(class_weight, sample_weight, classes, label, y):
+    """Return sample weight times class weight; their sum is finite."""
+    weights = read_sample_weight(sample_weight, len(y))
+    weights = weights * read_class_weight(class_weight, classes, y, sample_weight)[label]
+    refuse_infinite("class_weight and sample_weight", weights)
+    return weights
 
 
 def fit_classes(

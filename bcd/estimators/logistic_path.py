@@ -6,19 +6,19 @@ import copy
 import inspect
 import numbers
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.metrics import get_scorer, make_scorer
-from sklearn.model_selection import check_cv
 from sklearn.utils.validation import check_is_fitted
 
 from bcd.design import make_design, refuse_overflow
 from bcd.estimators._base import LogisticClassifier, check_settings, restoring, users_level
-from bcd.estimators._folds import SplitsSamples, split_arguments, split_samples
+from bcd.estimators._folds import SplitsSamples, split_samples
 from bcd.estimators._glm import last_solution
+from bcd.estimators._offsets import as_given, without_offsets
 from bcd.estimators._validation import (
     check_choice,
     check_count,
@@ -33,10 +33,11 @@ from bcd.estimators.logistic import (
     LogisticRegression,
     fit_classes,
     read_class_bounds,
-    read_class_weight,
     read_labels,
+    weigh_samples,
 )
 from bcd.progress import counted
+from problems.linear import check_real
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,14 +109,15 @@ def logistic_path(
     check_count("max_iter", max_iter)
     check_flag("fit_intercept", fit_intercept)
     X, y = read_samples(LogisticRegression(), X, y)
+    X, offsets = without_offsets(X, fit_intercept)
     classes, label = read_labels(y)
-    weights = read_sample_weight(sample_weight, X.shape[0])
-    weights = weights * read_class_weight(class_weight, classes, y, sample_weight)[label]
+    weights = weigh_samples(class_weight, sample_weight, classes, label, y)
     factor = penalty_factors(penalty_factor, X.shape[1])
     design = make_design(X, np.ones(X.shape[0]) if fit_intercept else np.empty(0))
     refuse_overflow(design)
     fixed = factor, read_class_bounds(bounds, X.shape[1], len(classes)), design, tol, max_iter
-    return follow_path(X, label, len(classes), weights, read_Cs(Cs), l1_ratio, *fixed)
+    path = follow_path(X, label, len(classes), weights, read_Cs(Cs), l1_ratio, *fixed)
+    return replace(path, intercepts=as_given(path.intercepts, path.coefs, offsets))
 
 
 def scorer_of_classes(scoring, classes):
@@ -141,6 +143,7 @@ def read_Cs(Cs):
     if isinstance(Cs, numbers.Integral) and not isinstance(Cs, bool):
         check_count("Cs", Cs)
         return np.logspace(-4, 4, Cs)
+    check_real("Cs", Cs)
     found = np.sort(np.asarray(Cs, dtype=np.float64).ravel())
     if len(found) == 0 or not (found > 0.0).all():
         raise ValueError(f"Cs must hold numbers above 0, got {Cs!r}.")
@@ -322,26 +325,22 @@ class LogisticRegressionCV(SplitsSamples, LogisticClassifier):
         ratios = self._read_ratios()
         Cs = read_Cs(self.Cs)
         X, y = read_samples(self, X, y)
+        X, offsets = without_offsets(X, self.fit_intercept)
         classes, label = read_labels(y)
         weights = read_sample_weight(sample_weight, X.shape[0])
         factor = penalty_factors(self.penalty_factor, X.shape[1])
         bounds = read_class_bounds(self.bounds, X.shape[1], len(classes))
-        start = last_solution(self, X.shape[1])
-        splitter = check_cv(self.cv, y, classifier=True)
-        folds = split_samples(splitter, X, y, split_arguments(self, params))
+        start = last_solution(self, X.shape[1], offsets)
         design = make_design(X, np.ones(X.shape[0]) if self.fit_intercept else np.empty(0))
         refuse_overflow(design)
 
         # classes are balanced over all samples, as in scikit-learn, so that a fold may lack some
-        balanced = weights * read_class_weight(self.class_weight, classes, y, sample_weight)[label]
+        balanced = weigh_samples(self.class_weight, sample_weight, classes, label, y)
+        folds = split_samples(self, X, y, params, balanced)
 
         def train_weights(train):
             chosen = np.zeros(len(y))
             chosen[train] = balanced[train]
-            if not chosen.any():
-                raise ValueError(
-                    "cv must leave samples of a weight above zero in every training part, got none."
-                )
             return chosen
 
         jobs = [(train_weights(train), ratio) for train, _ in folds for ratio in ratios]
@@ -368,6 +367,7 @@ class LogisticRegressionCV(SplitsSamples, LogisticClassifier):
                 probe.coef_ = coefs[(f, *place)]
                 probe.intercept_ = intercepts[(f, *place)]
                 scores[(f, *place)] = scorer(probe, part, y[test], **extra)
+        intercepts = as_given(intercepts, coefs, offsets)
         self.Cs_, self.l1_ratios_, self.scores_ = Cs, ratios, scores
         self.n_iter_ = np.array([path.n_iters for path in paths]).reshape(shape)
         self.coefs_paths_ = coefs
@@ -376,7 +376,7 @@ class LogisticRegressionCV(SplitsSamples, LogisticClassifier):
         best = np.unravel_index(np.argmax(scores.mean(axis=0)), shape[1:])
         self.l1_ratio_, self.C_ = float(ratios[best[0]]), float(Cs[best[1]])
         if self.refit:
-            self._fit_all(X, label, balanced, factor, bounds, start, design)
+            self._fit_all(X, label, balanced, factor, bounds, start, design, offsets)
         else:
             flat = scores.reshape(len(folds), -1).argmax(axis=1)
             own = np.unravel_index(flat, shape[1:])
@@ -404,12 +404,13 @@ class LogisticRegressionCV(SplitsSamples, LogisticClassifier):
             )
             if self.penalty != "elasticnet":
                 given = (PENALTIES[self.penalty],)
+        check_real("l1_ratios", given)
         ratios = np.atleast_1d(np.asarray(given, dtype=np.float64))
         for ratio in ratios:
             check_number("l1_ratios", ratio, 0.0, 1.0)
         return ratios
 
-    def _fit_all(self, X, label, weights, factor, bounds, start, design):
+    def _fit_all(self, X, label, weights, factor, bounds, start, design, offsets):
         coef, intercept, result = fit_classes(
             X,
             label,
@@ -425,7 +426,8 @@ class LogisticRegressionCV(SplitsSamples, LogisticClassifier):
             callback=self.callback,
             design=design,
         )
-        self.coef_, self.intercept_ = coef.astype(X.dtype), intercept.astype(X.dtype)
+        self.coef_ = coef.astype(X.dtype)
+        self.intercept_ = as_given(intercept, coef, offsets).astype(X.dtype)
         self.dual_gap_ = result.gap
 
     def score(self, X, y, sample_weight=None):

@@ -13,7 +13,8 @@ from bcd.estimators._base import (
     restoring,
     warn_unless_solved,
 )
-from bcd.estimators._validation import read_data, read_weights
+from bcd.estimators._offsets import as_given, without_offsets
+from bcd.estimators._validation import read_data, read_weights, refuse_large_penalties
 from bcd.estimators.group import weighted_design
 from bcd.group_loop import run_group_loop
 from bcd.least_squares import solve_smooth
@@ -154,6 +155,7 @@ class MultiTaskElasticNet(MultiOutputMixin, LinearRegressor):
                 f"For mono-task outputs, use {type(self).__name__.removeprefix('MultiTask')}: "
                 f"y must be of shape (n_samples, n_targets), got {y.shape}."
             )
+        X, offsets = without_offsets(X, self.fit_intercept)
         weights = read_weights(sample_weight, X.shape[0])
         design, root = weighted_design(X, weights, self.fit_intercept)
         refuse_overflow(design, y)
@@ -162,6 +164,7 @@ class MultiTaskElasticNet(MultiOutputMixin, LinearRegressor):
         intercept = np.zeros(y.shape[1])
         if self.fit_intercept:
             intercept = np.average(y, axis=0, weights=weights) - design.means @ W
+            intercept = as_given(intercept, W.T, offsets)
         self.coef_ = np.ascontiguousarray(W.T, dtype=X.dtype)
         self.intercept_ = intercept.astype(X.dtype)
         self.dual_gap_ = gap / X.shape[0]
@@ -170,6 +173,7 @@ class MultiTaskElasticNet(MultiOutputMixin, LinearRegressor):
 
     def _solve(self, design: Design, targets):
         n_samples = design.shape[0]
+        refuse_large_penalties("alpha", n_samples * self.alpha)
         weight = n_samples * self.alpha * self.l1_ratio
         l2 = n_samples * self.alpha * (1.0 - self.l1_ratio)
         centered = targets

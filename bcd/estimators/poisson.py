@@ -7,6 +7,7 @@ import numpy as np
 from bcd.estimators._base import LinearRegressor, check_settings, restoring
 from bcd.estimators._glm import fit_scores, last_solution
 from bcd.estimators._least_squares import read_bounds
+from bcd.estimators._offsets import as_given, without_offsets
 from bcd.estimators._validation import penalty_factors, read_sample_weight, read_samples
 from problems.losses import POISSON
 
@@ -121,6 +122,7 @@ class PoissonRegressor(LinearRegressor):
         """
         check_settings(self)
         X, y = read_samples(self, X, y, y_numeric=True)
+        X, offsets = without_offsets(X, self.fit_intercept)
         y = y.astype(np.float64)
         if (y < 0.0).any():
             i = np.flatnonzero(y < 0.0)[0]
@@ -142,13 +144,13 @@ class PoissonRegressor(LinearRegressor):
             tol=self.tol,
             max_iter=self.max_iter,
             bounds=bounds,
-            start=last_solution(self, X.shape[1]),
+            start=last_solution(self, X.shape[1], offsets),
             verbose=self.verbose,
             callback=self.callback,
             name=type(self).__name__,
         )
         self.coef_ = result.x.astype(X.dtype)
-        self.intercept_ = X.dtype.type(result.extra["intercept"])
+        self.intercept_ = X.dtype.type(as_given(result.extra["intercept"], result.x, offsets))
         self.dual_gap_ = result.gap
         self.n_iter_ = result.n_iter
         return self

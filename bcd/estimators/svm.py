@@ -11,6 +11,7 @@ from bcd.design import make_design
 from bcd.estimators._base import LinearClassifier, check_settings, restoring, warn_unless_solved
 from bcd.estimators._validation import (
     FLOATS,
+    LARGEST,
     check_choice,
     check_number,
     naming_places,
@@ -139,7 +140,7 @@ class LinearSVC(LinearClassifier):
             )
         check_choice("multi_class", self.multi_class, ("ovr",))
         check_number("C", self.C, 0.0, above=True)
-        check_number("intercept_scaling", self.intercept_scaling, 0.0, above=True)
+        check_number("intercept_scaling", self.intercept_scaling, 0.0, LARGEST, above=True)
         check_settings(self, "dual")  # which may be "auto", and is without effect
 
     @restoring
