@@ -26,7 +26,8 @@ def read_bounds(bounds, n_features: int, positive: bool):
     if not isinstance(bounds, tuple | list) or len(bounds) != 2:
         raise ValueError(f"bounds must be a pair (lower, upper), got {bounds!r}.")
     pair = []
-    for name, part in zip(("lower", "upper"), bounds, strict=True):
+    for name, given, none in zip(("lower", "upper"), bounds, (-np.inf, np.inf), strict=True):
+        part = none if given is None else given
         check_real(f"bounds: {name}", part)
         array = np.asarray(part, dtype=np.float64)
         if array.shape not in ((), (n_features,)):

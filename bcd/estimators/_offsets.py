@@ -37,12 +37,13 @@ def without_offsets(X, fit_intercept: bool):
     lengths = np.diff(X.indptr)
     full = np.flatnonzero(lengths > FULL * n_samples)
     offsets = np.zeros(n_features)
-    for j in full:
-        column = X.data[X.indptr[j] : X.indptr[j + 1]].astype(np.float64)
-        mean = column.sum() / n_samples
-        squares = float(((column - mean) ** 2).sum()) + (n_samples - len(column)) * mean**2
-        if n_samples * mean**2 > FAR * squares and np.isfinite(mean):
-            offsets[j] = mean
+    with np.errstate(over="ignore", invalid="ignore"):  # others refuse what overflows
+        for j in full:
+            column = X.data[X.indptr[j] : X.indptr[j + 1]].astype(np.float64)
+            mean = column.sum() / n_samples
+            squares = ((column - mean) ** 2).sum() + (n_samples - len(column)) * mean**2
+            if n_samples * mean**2 > FAR * squares:
+                offsets[j] = mean
     moved = offsets != 0.0
     if not moved.any():
         return X, None

@@ -218,10 +218,9 @@ def read_sample_weight(sample_weight, n_samples: int):
     if (weights < 0).any():
         i = np.flatnonzero(weights < 0)[0]
         raise ValueError(f"sample_weight must not be negative, got {weights[i]} at sample {i}.")
+    refuse_infinite("sample_weight", weights)
     if weights.sum() <= 0:
         raise ValueError("sample_weight must have a sum above zero, got zeros only.")
-    if not np.isfinite(weights.sum()):
-        raise ValueError("sample_weight must have a finite sum, got inf; scale the weights.")
     return weights
 
 
@@ -271,9 +270,10 @@ def refuse_infinite(names: str, values) -> None:
         raise ValueError(f"{names} must have a finite sum, got {total}; make them smaller.")
 
 
-def refuse_large_penalties(names: str, penalties) -> None:
-    """Raise where the squares of penalties overflow."""
-    largest = float(np.max(penalties, initial=0.0))
+def refuse_large_penalties(names: str, *factors) -> None:
+    """Raise where a product of factors is so large that its square overflows."""
+    with np.errstate(over="ignore"):
+        largest = float(np.prod([np.max(factor) for factor in factors]))
     if not largest < LARGEST:
         raise ValueError(
             f"{names} must give penalties below {LARGEST:g}, got {largest:g}; at far smaller ones "

@@ -187,7 +187,7 @@ class SparseGroupLasso(LinearRegressor):
         n_samples, n_features = design.shape
         groups = read_groups(self.groups, n_features)
         factors = read_group_weights(self.weights, groups)
-        refuse_large_penalties("alpha and weights", n_samples * (self.alpha * factors))
+        refuse_large_penalties("alpha and weights", n_samples, self.alpha, factors)
         l1 = np.full(n_features, n_samples * self.alpha * self.l1_ratio)
         weight = n_samples * self.alpha * (1.0 - self.l1_ratio) * factors
         b = project_out(design.u, target)

@@ -178,7 +178,7 @@ class GroupLogisticRegression(LogisticClassifier):
         n_samples, n_features = X.shape
         groups = read_groups(self.groups, n_features)
         factors = read_group_weights(self.weights, groups)
-        refuse_large_penalties("weights and 1 / C", factors / self.C)
+        refuse_large_penalties("weights and 1 / C", factors, 1.0 / self.C)
         scores = Scores(LOGISTIC, 0.0, signs, weights, self.fit_intercept)
         scores.set(np.zeros(n_samples))
         if self.fit_intercept:

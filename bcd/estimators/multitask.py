@@ -173,7 +173,7 @@ class MultiTaskElasticNet(MultiOutputMixin, LinearRegressor):
 
     def _solve(self, design: Design, targets):
         n_samples = design.shape[0]
-        refuse_large_penalties("alpha", n_samples * self.alpha)
+        refuse_large_penalties("alpha", n_samples, self.alpha)
         weight = n_samples * self.alpha * self.l1_ratio
         l2 = n_samples * self.alpha * (1.0 - self.l1_ratio)
         centered = targets

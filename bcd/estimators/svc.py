@@ -15,7 +15,7 @@ from sklearn.metrics.pairwise import pairwise_kernels
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from bcd.estimators._base import restoring, users_level
+from bcd.estimators._base import check_verbose, restoring, users_level
 from bcd.estimators._validation import (
     check_choice,
     check_count,
@@ -170,6 +170,7 @@ class SVC(ClassifierMixin, BaseEstimator):
         check_whole("degree", self.degree, 0)
         if not (isinstance(self.max_iter, numbers.Integral) and self.max_iter == -1):
             check_count("max_iter", self.max_iter)
+        check_verbose(self.verbose)
         for name in ("shrinking", "probability", "break_ties"):
             check_flag(name, getattr(self, name))
         if self.probability:
