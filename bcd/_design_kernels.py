@@ -233,3 +233,11 @@ def combine_sparse(data, indices, indptr, columns, coef, out):
     for k in range(len(columns)):
         for slot in range(indptr[columns[k]], indptr[columns[k] + 1]):
             out[indices[slot]] += coef[k] * data[slot]
+
+
+@lean_kernel
+def scatter_sparse(data, indices, indptr, columns, out):
+    """Write some compressed sparse columns into the rows of ``out``, which is zero before."""
+    for k in range(len(columns)):
+        for slot in range(indptr[columns[k]], indptr[columns[k] + 1]):
+            out[k, indices[slot]] += data[slot]

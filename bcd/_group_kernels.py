@@ -84,12 +84,52 @@ def penalty_of_groups(x, l1, weight, group_ptr):
 
 
 @kernel
-def solve_block_exactly(c, basis, eigenvalues, weight, out):
-    """Minimise ``1/2 x'Bx - c'x + weight ||x||`` exactly, B given by its eigendecomposition.
+def solve_diagonal_block(c, eigenvalues, weight, out):
+    """Minimise ``1/2 sum_i eigenvalues_i x_i^2 - c'x + weight ||x||`` exactly.
 
-    In the eigenbasis ``x = c t / (s t + weight)`` with ``t = ||x||``, hence t solves
+    ``x = c t / (s t + weight)`` with ``t = ||x||``, hence t solves
     ``(sum_i (c_i / (s_i t + weight))^2)^(-1/2) = 1``. The left side is concave and increasing, so
     Newton's method from the left never overshoots.
+
+    c, out : (m,);  eigenvalues : (m,) ascending
+    """
+    m = len(c)
+    squares = 0.0
+    for j in range(m):
+        squares += c[j] * c[j]
+    norm = math.sqrt(squares)
+    for j in range(m):
+        out[j] = 0.0
+    if norm <= weight:
+        return
+    top = eigenvalues[m - 1]
+    floor = 1e-14 * top
+    if weight == 0.0:
+        for i in range(m):
+            out[i] = c[i] / eigenvalues[i] if eigenvalues[i] > floor else 0.0
+        return
+    t = (norm - weight) / top
+    for _ in range(100):
+        total, slope = 0.0, 0.0
+        for i in range(m):
+            s = max(eigenvalues[i], floor)
+            inverse = 1.0 / (s * t + weight)
+            ratio = c[i] * inverse
+            total += ratio * ratio
+            slope += ratio * ratio * s * inverse
+        if total <= 1.0 + 1e-14:
+            break
+        step = total * (math.sqrt(total) - 1.0) / slope
+        if t + step == t:
+            break
+        t += step
+    for i in range(m):
+        out[i] = c[i] * t / (max(eigenvalues[i], floor) * t + weight)
+
+
+@kernel
+def solve_block_exactly(c, basis, eigenvalues, weight, out):
+    """Minimise ``1/2 x'Bx - c'x + weight ||x||`` exactly, B given by its eigendecomposition.
 
     c, out : (m,);  basis : (m, m) eigenvectors as columns;  eigenvalues : (m,) ascending
     """
@@ -97,59 +137,43 @@ def solve_block_exactly(c, basis, eigenvalues, weight, out):
     squares = 0.0
     for j in range(m):
         squares += c[j] * c[j]
-    norm = math.sqrt(squares)
     out[:] = 0.0
-    if norm <= weight:
+    if math.sqrt(squares) <= weight:
         return
-    rotated = np.zeros(m)
+    rotated, solved = np.zeros(m), np.empty(m)
     for j in range(m):
         for i in range(m):
             rotated[i] += basis[j, i] * c[j]
-    top = eigenvalues[m - 1]
-    floor = 1e-14 * top
-    if weight == 0.0:
-        for i in range(m):
-            rotated[i] = rotated[i] / eigenvalues[i] if eigenvalues[i] > floor else 0.0
-    else:
-        t = (norm - weight) / top
-        for _ in range(100):
-            total, slope = 0.0, 0.0
-            for i in range(m):
-                s = max(eigenvalues[i], floor)
-                ratio = rotated[i] / (s * t + weight)
-                total += ratio * ratio
-                slope += ratio * ratio * s / (s * t + weight)
-            if total <= 1.0 + 1e-14:
-                break
-            step = total * (math.sqrt(total) - 1.0) / slope
-            if t + step == t:
-                break
-            t += step
-        for i in range(m):
-            rotated[i] *= t / (max(eigenvalues[i], floor) * t + weight)
+    solve_diagonal_block(rotated, eigenvalues, weight, solved)
     for j in range(m):
         for i in range(m):
-            out[j] += basis[j, i] * rotated[i]
+            out[j] += basis[j, i] * solved[i]
 
 
 @kernel
-def solve_block_by_steps(G, a, b, c, x, l1, weight, positive, top, n_steps, out):
+def solve_block_by_steps(B, c, x, l1, weight, positive, top, n_steps, out):
     """Take proximal gradient steps on one group, from its present value.
 
-    G : (k, k), the group's rows and columns are a..b-1;  c : (m,) = h_g + G_gg x_g
-    top : the largest eigenvalue of G_gg;  out : (m,), overwritten
+    B : (m, m) = G_gg;  c : (m,) = h_g + G_gg x_g;  x, l1 : (m,)
+    top : the largest eigenvalue of B;  out : (m,), overwritten
     """
-    m = b - a
+    m = len(c)
+    squares = 0.0
     for j in range(m):
-        out[j] = x[a + j]
+        out[j] = 0.0
+        squares += shrink(c[j], l1[j], positive) ** 2
+    if squares <= weight * weight:
+        return
+    for j in range(m):
+        out[j] = x[j]
     moved = np.empty(m)
     for _ in range(n_steps):
         squares = 0.0
         for j in range(m):
             gradient = c[j]
             for i in range(m):
-                gradient -= G[a + j, a + i] * out[i]
-            moved[j] = shrink(out[j] + gradient / top, l1[a + j] / top, positive)
+                gradient -= B[j, i] * out[i]
+            moved[j] = shrink(out[j] + gradient / top, l1[j] / top, positive)
             squares += moved[j] * moved[j]
         norm = math.sqrt(squares)
         kept = max(0.0, 1.0 - weight / (top * norm)) if norm > 0.0 else 0.0
@@ -198,7 +222,8 @@ def sweep_groups(G, h, x, l1, weight, group_ptr, basis, basis_ptr, eigenvalues, 
                 vectors = basis[start : start + m * m].reshape(m, m)
                 solve_block_exactly(c, vectors, eigenvalues[a:b], weight[g], new)
             else:
-                solve_block_by_steps(G, a, b, c, x, l1, weight[g], positive, top, 20, new)
+                own = G[a:b, a:b]
+                solve_block_by_steps(own, c, x[a:b], l1[a:b], weight[g], positive, top, 20, new)
             for j in range(m):
                 delta = new[j] - x[a + j]
                 if delta != 0.0:

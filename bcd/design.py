@@ -27,6 +27,7 @@ from bcd._design_kernels import (
     gather_from_rows,
     gram_sparse,
     plain_squares_sparse,
+    scatter_sparse,
 )
 
 CHUNK = 256  # columns that are gathered at once
@@ -58,6 +59,9 @@ class Design(Protocol):
 
     def product(self, columns: Columns, coef: Vector) -> Vector:
         """Return ``A[:, columns] @ coef`` with centred columns, of shape (n_samples,)."""
+
+    def gathered(self, columns: Columns) -> Vector:
+        """Return centred columns, dense, of shape (len(columns), n_samples)."""
 
 
 def nonzero_columns(design: Design) -> Columns:
@@ -108,9 +112,10 @@ class DenseDesign:
             out += other @ part.T  # of one with itself BLAS does half the work
         return out
 
-    def gathered(self) -> NDArray[np.float64]:
-        """Return all columns, centred and weighted, of shape (n_features, n_samples)."""
-        columns = np.arange(self.shape[1], dtype=np.int32)
+    def gathered(self, columns: Columns | None = None) -> NDArray[np.float64]:
+        """Return columns (all when None), centred and weighted, of shape (k, n_samples)."""
+        if columns is None:
+            columns = np.arange(self.shape[1], dtype=np.int32)
         return self._slab(columns, 0, self.shift, self.shape[0])
 
     def _slab(
@@ -165,6 +170,14 @@ class SparseDesign:
         out = np.empty(self.shape[0])
         combine_sparse(*self.parts, columns, coef, out)
         return _weighted(out, self, columns, coef)
+
+    def gathered(self, columns: Columns) -> NDArray[np.float64]:
+        """Return columns, centred, weighted and dense, of shape (k, n_samples)."""
+        out = np.zeros((len(columns), self.shape[0]))
+        scatter_sparse(*self.parts, columns, out)
+        if self.root is not None:
+            out *= self.root
+        return out - np.outer(self.means[columns], self.u) if len(self.u) else out
 
 
 def _weight_and_shift(design: Design) -> tuple[Vector, Vector]:

@@ -12,8 +12,6 @@ Lasso's dual).
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
@@ -28,6 +26,7 @@ from bcd._group_kernels import (
     proximal_point,
     sweep_groups,
 )
+from bcd.group_bases import diagonal_blocks, eigenbases, square_ptr
 
 SWEEPS = 5  # between other steps
 MAX_ROUNDS = 200
@@ -105,20 +104,23 @@ class GroupGramProblem:
             setattr(self, name, new)
 
     def _decompose(self, first: int) -> None:
-        bases = [self.basis]
-        ends = self.group_ptr[first:]
-        for a, b in itertools.pairwise(ends):
-            values, vectors = np.linalg.eigh(self.G[a:b, a:b])
-            self.eigenvalues[a:b] = np.maximum(values, 0.0)
-            bases.append(vectors.ravel())
-        self.basis = np.concatenate(bases)
-        self.basis_ptr = np.concatenate([[0], np.cumsum(np.diff(self.group_ptr) ** 2)])
+        ptr = self.group_ptr[first:] - self.group_ptr[first]
+        start = self.group_ptr[first]
+        fresh = slice(start, self.size)
+        values, bases = eigenbases(diagonal_blocks(self.G[fresh, fresh], ptr), ptr)
+        self.eigenvalues[fresh] = values
+        self.basis = np.concatenate([self.basis, bases])
+        self.basis_ptr = square_ptr(self.group_ptr)
 
     def refresh(self) -> None:
         """Compute ``h`` anew, free of the rounding errors that updates pile up."""
         k = self.size
         support = np.flatnonzero(self.x[:k])
         self.h[:k] = self.q[:k] - self.G[:k, support] @ self.x[support]
+
+    def solution(self) -> NDArray[np.float64]:
+        """Return the coefficients, of shape (size,)."""
+        return self.x[: self.size]
 
     def gap(self) -> float:
         """Return the duality gap of the small problem at ``x``."""

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from bcd.result import History, Result, Status
 
 FIRST_BLOCK = 64  # features
+PASS_WORTH = 80  # blocks of a share of the candidates below this are solved in less than a pass
 INNER_SHARE = 0.1  # of the gap at hand, below which solving the block further would not pay
 INNER_TOL = 0.3  # of tol
 
@@ -125,8 +126,10 @@ def run_group_loop(
         best = min(best, look.gap)
         keep = look.alive | inside[candidates]
         candidates, gain = candidates[keep], look.gain[keep]
-        room = FIRST_BLOCK if n_iter == 0 else int(problem.sizes[active].sum())
-        chosen = _greedy_groups(candidates, gain, inside, problem.sizes, max(room, FIRST_BLOCK))
+        room = max(FIRST_BLOCK, int(problem.sizes[candidates].sum()) // PASS_WORTH)
+        if n_iter:
+            room = max(room, int(problem.sizes[active].sum()))
+        chosen = _greedy_groups(candidates, gain, inside, problem.sizes, room)
         if n_iter == 0:  # groups of a warm start enter first: they are already repaired
             chosen = np.union1d(chosen, active[~inside[active]])
         if len(chosen):

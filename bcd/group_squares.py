@@ -7,10 +7,13 @@ from numpy.typing import NDArray
 
 from bcd._group_kernels import excess_norms
 from bcd.design import Design, nonzero_columns, project_out
+from bcd.group_columns import GroupColumnsProblem
 from bcd.group_duality import certify_groups, groups_that_may_be_active
 from bcd.group_gram import GroupGramProblem
 from bcd.group_loop import Look
 from bcd.group_structure import Groups
+
+CROWDED = 4.0  # samples per column of the working set, below which the columns are kept
 
 
 class SquaredGroups:
@@ -46,7 +49,10 @@ class SquaredGroups:
         squares = np.where(usable, design.squares[groups.members], 0.0)
         self.squares = np.add.reduceat(squares, groups.ptr[:-1])
         self.everything = np.flatnonzero(self.squares > 0.0)
-        self.gram = GroupGramProblem(float(self.b @ self.b), 0.0, positive)
+        self.plain = not positive and not self.l1.any()
+        self.small: GroupGramProblem | GroupColumnsProblem = GroupGramProblem(
+            float(self.b @ self.b), 0.0, positive
+        )
         self.block = np.empty(0, dtype=np.int64)  # places in groups.members
         self.order = np.empty(0, dtype=np.int64)  # groups as the working set took them in
         self.inside = np.zeros(len(groups), dtype=np.bool_)
@@ -60,8 +66,8 @@ class SquaredGroups:
         weight : ndarray of shape (n_groups,)
         """
         self.l1, self.weight = np.ascontiguousarray(l1[self.groups.members]), weight
-        self.gram.l1[: self.gram.size] = self.l1[self.block]
-        self.gram.weight = self.weight[self.order]
+        self.small.l1[: self.small.size] = self.l1[self.block]
+        self.small.weight = self.weight[self.order]
 
     def residual(self) -> NDArray[np.float64]:
         """Return ``b - A x``, computed anew."""
@@ -102,24 +108,46 @@ class SquaredGroups:
     def admit(self, chosen: NDArray[np.int64]) -> None:
         """Add groups to the working set."""
         places, ptr = self.groups.places(chosen)
-        old, new = self.groups.members[self.block], self.groups.members[places]
-        self.gram.grow(
-            self.design.gram(old, new),
-            self.design.gram(new, new),
-            self.design.correlate(self.b, new),
-            self.l1[places],
-            self.x[places],
-            self.weight[chosen],
-            ptr,
-        )
+        new = self.groups.members[places]
+        if isinstance(self.small, GroupColumnsProblem):
+            penalty = self.l1[places], self.x[places], self.weight[chosen], ptr
+            self.small.grow(self.design.gathered(new), *penalty)
+        elif self._gram_pays(len(self.block) + len(places)):
+            old = self.groups.members[self.block]
+            self.small.grow(
+                self.design.gram(old, new),
+                self.design.gram(new, new),
+                self.design.correlate(self.b, new),
+                self.l1[places],
+                self.x[places],
+                self.weight[chosen],
+                ptr,
+            )
         self.block = np.concatenate([self.block, places])
         self.order = np.concatenate([self.order, chosen])
         self.inside[chosen] = True
+        if self.small.size < len(self.block):
+            self._keep_columns()
+
+    def _gram_pays(self, size: int) -> bool:
+        n_samples, n_features = self.design.shape
+        return CROWDED * size <= n_samples or 2 * n_features <= n_samples
+
+    def _keep_columns(self) -> None:
+        self.small = GroupColumnsProblem(self.b, self.plain, self.positive)
+        ptr = np.concatenate([[0], np.cumsum(self.sizes[self.order])])
+        self.small.grow(
+            self.design.gathered(self.groups.members[self.block]),
+            self.l1[self.block],
+            self.x[self.block],
+            self.weight[self.order],
+            ptr,
+        )
 
     def solve(self, tol: float) -> None:
         """Solve on the working set until its own duality gap is at most ``tol``."""
-        self.gram.solve(tol)
-        self.x[self.block] = self.gram.x[: self.gram.size]
+        self.small.solve(tol)
+        self.x[self.block] = self.small.solution()
 
     def solution(self) -> NDArray[np.float64]:
         """Return the present solution in the caller's order."""
