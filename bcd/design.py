@@ -139,15 +139,21 @@ class SparseDesign:
 
     def __init__(self, matrix: sp.csc_array, u: Vector, root: Vector | None = None):
         self.matrix, self.u, self.root, self.shape = matrix, u, root, matrix.shape
-        data, indices = read_only(matrix.data), read_only(matrix.indices)
-        self.parts = data, indices, read_only(matrix.indptr)
+        self.parts = _parts(matrix)
         self.weight, self.shift = _weight_and_shift(self)
         self.means, self.squares = np.empty(self.shape[1]), np.empty(self.shape[1])
         if root is None and (u == 1.0).all():  # or without an intercept
-            ends = data, self.parts[2], self.shape[0]
+            ends = self.parts[0], self.parts[2], self.shape[0]
             plain_squares_sparse(*ends, len(u) > 0, self.means, self.squares)
         else:
             centered_squares_sparse(*self.parts, self.weight, self.shift, self.means, self.squares)
+
+    def __getstate__(self):
+        # parts are views of the matrix: a worker process is handed each array once
+        return {name: value for name, value in vars(self).items() if name != "parts"}
+
+    def __setstate__(self, state):
+        vars(self).update(state, parts=_parts(state["matrix"]))
 
     def correlate(self, r: Vector, columns: Columns) -> Vector:
         """Return ``A[:, columns]' r``."""
@@ -192,6 +198,11 @@ def _weighted(out: Vector, design: Design, columns: Columns, coef: Vector) -> Ve
     if design.root is not None:
         out *= design.root
     return out - (design.means[columns] @ coef) * design.u if len(design.u) else out
+
+
+def _parts(matrix) -> tuple[Vector, Columns, NDArray[np.integer]]:
+    """Return views of the data, indices and pointers of a compressed matrix."""
+    return read_only(matrix.data), read_only(matrix.indices), read_only(matrix.indptr)
 
 
 def read_only(array):

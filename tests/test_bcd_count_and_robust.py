@@ -1,26 +1,14 @@
 """Poisson and Huber regression against scikit-learn, optimality conditions and bad input."""
 
-import warnings
-
 import numpy as np
 import pytest
 import scipy.sparse as sp
 import sklearn.linear_model
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import bcd.glm
 import bcd.softmax
 from bcd import HuberRegressor, LogisticRegression, PoissonRegressor
 from bcd.estimators.huber import best_scale
-
-
-@parametrize_with_checks([PoissonRegressor(), PoissonRegressor(l1_ratio=1.0), HuberRegressor()])
-def test_passes_scikit_learns_estimator_checks(estimator, check):
-    if "array_api" in check.func.__name__:
-        pytest.skip("array API dispatch is off unless the environment asks for it")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        check(estimator)
 
 
 def counts(n=150, p=8, seed=0):

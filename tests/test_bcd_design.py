@@ -1,5 +1,7 @@
 """Design matrices against dense products: centred, weighted, in every layout."""
 
+import pickle
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -56,3 +58,15 @@ def test_gram_product_and_correlation_are_those_of_the_dense_matrix(
         design.correlate(residual, left), A[:, left].T @ residual, rtol=1e-9, atol=1e-8
     )
     np.testing.assert_allclose(design.squares, (A**2).sum(axis=0), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("wrap", [np.ascontiguousarray, np.asfortranarray, sp.csc_array])
+def test_a_design_travels_with_one_copy_of_its_matrix(wrap):
+    X = wrap(np.random.default_rng(0).standard_normal((400, 300)))
+    size = X.data.nbytes + (X.indices.nbytes if sp.issparse(X) else 0)
+    design = make_design(X, np.ones(400))
+    stored = pickle.dumps((design.matrix, design))
+    assert len(stored) < 1.2 * size
+    _, restored = pickle.loads(stored)
+    r, columns = np.arange(400.0), np.arange(7, dtype=np.int32)
+    np.testing.assert_array_equal(restored.correlate(r, columns), design.correlate(r, columns))

@@ -1,7 +1,6 @@
 """GroupLasso and SparseGroupLasso against plain-numpy gaps, optimality conditions and cvxpy."""
 
 import pickle
-import warnings
 
 import numpy as np
 import pytest
@@ -10,21 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from bcd import GroupLasso, Lasso, SparseGroupLasso
 from bcd._group_kernels import dual_norm, solve_block_exactly
 from bcd.group_structure import read_groups
 from experiments.certificates import group_gap
-
-
-@parametrize_with_checks([GroupLasso(), SparseGroupLasso()])
-def test_passes_scikit_learns_estimator_checks(estimator, check):
-    if "array_api" in check.func.__name__:
-        pytest.skip("array API dispatch is off unless the environment asks for it")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        check(estimator)
 
 
 def problem(n, sizes, seed, sparse=False):

@@ -1,7 +1,6 @@
 """GroupLogisticRegression against plain-numpy gaps, its special cases and bad input."""
 
 import pickle
-import warnings
 
 import numpy as np
 import pytest
@@ -11,19 +10,9 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from bcd import GroupLogisticRegression, LogisticRegression
 from experiments.certificates import group_logistic_gap
-
-
-@parametrize_with_checks([GroupLogisticRegression(), GroupLogisticRegression(l1_ratio=0.5)])
-def test_passes_scikit_learns_estimator_checks(estimator, check):
-    if "array_api" in check.func.__name__:
-        pytest.skip("array API dispatch is off unless the environment asks for it")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        check(estimator)
 
 
 def problem(n, sizes, seed, sparse=False):

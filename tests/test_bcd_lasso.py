@@ -1,7 +1,6 @@
 """Lasso and ElasticNet against scikit-learn, plain-numpy certificates and optimality conditions."""
 
 import pickle
-import warnings
 
 import numpy as np
 import pytest
@@ -12,19 +11,9 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, make_regression
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from bcd import ElasticNet, Lasso
 from experiments.certificates import lasso_gap
-
-
-@parametrize_with_checks([Lasso(), ElasticNet()])
-def test_passes_scikit_learns_estimator_checks(estimator, check):
-    if "array_api" in check.func.__name__:
-        pytest.skip("array API dispatch is off unless the environment asks for it")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        check(estimator)
 
 
 def problem(n, p, seed, sparse=False):

@@ -1,7 +1,6 @@
 """Paths, cross-validation, penalty factors, bounds and nonnegative least squares."""
 
 import logging
-import warnings
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ import sklearn.linear_model
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GroupKFold, KFold
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from bcd import (
     ElasticNet,
@@ -27,18 +25,6 @@ from bcd import (
 )
 from bcd.progress import ProgressBar
 from experiments.certificates import lasso_gap
-
-
-@parametrize_with_checks([LassoCV(cv=3, alphas=10), NonNegativeLeastSquares()])
-def test_passes_scikit_learns_estimator_checks(estimator, check):
-    if "array_api" in check.func.__name__:
-        pytest.skip("array API dispatch is off unless the environment asks for it")
-    unpenalised = type(estimator) is NonNegativeLeastSquares
-    if unpenalised and check.func.__name__ == "check_sample_weight_equivalence_on_sparse_data":
-        pytest.skip("twice as many features as samples: the solution is not unique")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        check(estimator)
 
 
 @pytest.mark.parametrize("sparse", [False, True])

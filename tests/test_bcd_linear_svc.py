@@ -1,7 +1,6 @@
 """LinearSVC against scikit-learn at tight tolerance and plain-numpy duality gaps."""
 
 import pickle
-import warnings
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_breast_cancer
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from bcd import LinearSVC
 from bcd._svm_face_kernels import face_step
@@ -19,15 +17,6 @@ from bcd._svm_kernels import dual_epoch, line_minimum, rows_gram, smooth_slack, 
 from bcd.svm_linear import solve_linear_svm
 from bcd.svm_problem import LinearSVMProblem
 from experiments.certificates import linear_svm_gap
-
-
-@parametrize_with_checks([LinearSVC(), LinearSVC(penalty="l1"), LinearSVC(loss="hinge", tol=1e-12)])
-def test_passes_scikit_learns_estimator_checks(estimator, check):
-    if "array_api" in check.func.__name__:
-        pytest.skip("array API dispatch is off unless the environment asks for it")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        check(estimator)
 
 
 def problem(n, p, seed, sparse=False):

@@ -1,7 +1,6 @@
 """Logistic regression against scikit-learn, plain-numpy certificates and bad input."""
 
 import pickle
-import warnings
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from bcd import LogisticRegression
 from bcd.design import make_design
@@ -20,15 +18,6 @@ from bcd.glm_block import DRIFT, make_block
 from bcd.glm_newton import Scores
 from experiments.certificates import logistic_gap
 from problems.losses import LOGISTIC
-
-
-@parametrize_with_checks([LogisticRegression(), LogisticRegression(l1_ratio=0.5)])
-def test_passes_scikit_learns_estimator_checks(estimator, check):
-    if "array_api" in check.func.__name__:
-        pytest.skip("array API dispatch is off unless the environment asks for it")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        check(estimator)
 
 
 def problem(n, p, seed, n_classes=2, sparse=False):

@@ -9,18 +9,8 @@ import sklearn
 import sklearn.linear_model
 from sklearn.datasets import load_iris, make_classification
 from sklearn.model_selection import GroupKFold, KFold
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from bcd import LogisticRegression, LogisticRegressionCV, logistic_path
-
-
-@parametrize_with_checks([LogisticRegressionCV(Cs=2, cv=3, tol=1e-10)])
-def test_passes_scikit_learns_estimator_checks(estimator, check):
-    if "array_api" in check.func.__name__:
-        pytest.skip("array API dispatch is off unless the environment asks for it")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        check(estimator)
 
 
 def problem():

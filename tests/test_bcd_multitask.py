@@ -1,7 +1,6 @@
 """MultiTaskLasso and MultiTaskElasticNet against scikit-learn and plain-numpy gaps."""
 
 import pickle
-import warnings
 
 import numpy as np
 import pytest
@@ -11,20 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from bcd import MultiTaskElasticNet, MultiTaskLasso
 from bcd.multitask_gram import MultiTaskGramProblem
 from experiments.certificates import multitask_gap
-
-
-@parametrize_with_checks([MultiTaskLasso(), MultiTaskElasticNet()])
-def test_passes_scikit_learns_estimator_checks(estimator, check):
-    if "array_api" in check.func.__name__:
-        pytest.skip("array API dispatch is off unless the environment asks for it")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        check(estimator)
 
 
 def problem(n, p, t, seed, sparse=False):

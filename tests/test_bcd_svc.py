@@ -2,7 +2,6 @@
 
 import itertools
 import pickle
-import warnings
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from bcd import SVC
 from bcd import svm_kernel as solver
@@ -20,15 +18,6 @@ from bcd.result import Status
 from bcd.svm_kernel import solve_kernel_svm
 
 AMPLE, SCARCE = 10.0, 1e-6  # megabytes: the whole matrix, and two rows
-
-
-@parametrize_with_checks([SVC(), SVC(kernel="linear", tol=1e-8, cache_size=SCARCE)])
-def test_passes_scikit_learns_estimator_checks(estimator, check):
-    if "array_api" in check.func.__name__:
-        pytest.skip("array API dispatch is off unless the environment asks for it")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        check(estimator)
 
 
 def problem(n, p, seed):

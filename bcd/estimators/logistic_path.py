@@ -345,9 +345,10 @@ class LogisticRegressionCV(SplitsSamples, LogisticClassifier):
 
         jobs = [(train_weights(train), ratio) for train, _ in folds for ratio in ratios]
         limits = self.tol, self.max_iter
+        # of X the design's own view: worker processes are handed one array, not two
         running = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
             delayed(follow_path)(
-                X, label, len(classes), w, Cs, ratio, factor, bounds, design, *limits
+                design.matrix, label, len(classes), w, Cs, ratio, factor, bounds, design, *limits
             )
             for w, ratio in jobs
         )

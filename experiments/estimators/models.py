@@ -87,8 +87,8 @@ def _residual_squares(model, X, y) -> float:
 
 def squares(model, X, y) -> float:
     """Least squares with the elastic net (``alpha_`` where it was chosen)."""
-    alpha = getattr(model, "alpha_", None) or model.alpha
-    ratio = getattr(model, "l1_ratio_", None) or model.l1_ratio
+    alpha = model.alpha_ if hasattr(model, "alpha_") else model.alpha
+    ratio = model.l1_ratio_ if hasattr(model, "l1_ratio_") else model.l1_ratio
     w = model.coef_
     penalty = ratio * np.abs(w).sum() + 0.5 * (1.0 - ratio) * w @ w
     return _residual_squares(model, X, y) + alpha * float(penalty)

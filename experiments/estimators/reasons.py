@@ -13,6 +13,8 @@ ROWS = (
     "The penalty is of a feature's row over all targets; with bounds the step on a row has no "
     "closed form."
 )
+FIXED = "It is fixed: another estimator of the table has the parameter."
+MARGIN = "C is a finite weight of the losses; without a penalty there need not be a minimum."
 MISSING = "Not offered."
 REASONS: dict[str, dict[str, str]] = {
     "float32 kept": {
@@ -43,6 +45,15 @@ REASONS: dict[str, dict[str, str]] = {
     "`warm_start`": {"LinearSVC, SVC": MISSING},
     "progress bar": {"SVC": MISSING},
     "`callback`": {"SVC": MISSING},
+    "no penalty": {
+        "LinearSVC, SVC": MARGIN,
+        "GroupLogisticRegression": "C must be finite; LogisticRegression(C=np.inf) is the model "
+        "without a penalty.",
+    },
+    "`l1_ratio=0`": {
+        "Lasso, LassoCV, MultiTaskLasso, NonNegativeLeastSquares, GroupLasso": FIXED,
+        "LinearSVC, SVC": "Their penalties have names: `penalty`.",
+    },
     "signs": {
         "LogisticRegression (many classes)": MISSING,
         MANY: ROWS,

@@ -86,6 +86,43 @@ def signs(model: Model) -> None:
     assert (found.coef_ >= 0.0).all() and (found.coef_ > 0.0).any()
 
 
+def without_penalty(model: Model) -> None:
+    """Find the certified minimum where there is no penalty at all (``alpha=0``, ``C=inf``)."""
+    X, y = model.data(200)
+    settings: dict = {"alpha": 0.0}
+    if model.name == "NonNegativeLeastSquares":
+        settings = {}
+    elif model.cross_validates:
+        settings = {"Cs": [np.inf]} if model.classifies else {"alphas": [0.0]}
+    elif model.classifies:
+        settings = {"C": np.inf}
+    _is_a_certified_minimum(model, model.make(**settings), X, y)
+
+
+def without_l1(model: Model) -> None:
+    """Find the certified minimum where ``l1_ratio=0``."""
+    X, y = model.data()
+    settings = {"l1_ratios": (0.0,)} if "l1_ratios" in model.settings else {"l1_ratio": 0.0}
+    _is_a_certified_minimum(model, model.make(**settings), X, y)
+
+
+def _is_a_certified_minimum(model: Model, estimator, X, y) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = estimator.fit(X, y)
+    value = model.objective(found, X, y)
+    assert np.max(found.dual_gap_) <= 1e-8 * len(y)
+    rng = np.random.default_rng(0)
+    coef = found.coef_
+    for _ in range(20):
+        step = 1e-3 * rng.standard_normal(coef.shape)
+        if model.name == "NonNegativeLeastSquares":
+            step = np.maximum(coef + step, 0.0) - coef
+        found.coef_ = coef + step
+        assert model.objective(found, X, y) > value - 1e-10 * abs(value)
+    found.coef_ = coef
+
+
 def warm_start(model: Model) -> None:
     """Start a second fit at the last solution; data of another shape are no obstacle."""
     X, y = model.data()

@@ -26,6 +26,8 @@ FEATURES: dict[str, dict[str, Callable[[Model], None]]] = {
         "`penalty_factor`": running.penalty_factor,
         "`bounds`": running.bounds,
         "signs": running.signs,
+        "no penalty": running.without_penalty,
+        "`l1_ratio=0`": running.without_l1,
         "`dual_gap_`, `n_iter_`": running.certificate,
     },
     "Run": {
