@@ -14,6 +14,7 @@ from bcd.estimators.group import SparseGroupLasso
 from bcd.group_loop import run_group_loop
 from bcd.group_squares import SquaredGroups
 from bcd.group_structure import read_group_weights, read_groups
+from bcd.path import read_alphas
 
 
 def group_path(
@@ -98,8 +99,8 @@ def group_path(
         dual_norms(correlation, problem.l1, factors, partition.ptr, positive, norms)
         alphas = norms.max() * np.geomspace(1.0, eps, n_alphas)
     else:
-        alphas = np.sort(np.asarray(alphas, dtype=np.float64))[::-1]
-        if alphas.ndim != 1 or len(alphas) == 0 or not (alphas > 0.0).all():
+        alphas = read_alphas(alphas)
+        if not (alphas > 0.0).all():
             raise ValueError(f"alphas must hold numbers above 0, got {alphas}.")
     coefs, gaps, failed = np.empty((n_features, len(alphas)), dtype=X.dtype), [], []
     limit = tol * float(y @ y)

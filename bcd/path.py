@@ -12,6 +12,8 @@ from bcd.design import Design, make_design, nonzero_columns, project_out, refuse
 from bcd.estimators._least_squares import read_bounds, weighted_design
 from bcd.estimators._offsets import without_offsets
 from bcd.estimators._validation import (
+    check_count,
+    check_flag,
     check_number,
     read_arrays,
     read_penalty_factor,
@@ -92,6 +94,17 @@ def lambda_max(
     fit_intercept, sample_weight, positive, penalty_factor
         As in :class:`bcd.ElasticNet` and its ``fit``.
 
+    Returns
+    -------
+    float
+        In units of ``alpha``; 0 where no penalised feature correlates with ``y``.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range, or X, y or the weights are empty, not finite or of
+        lengths that do not match.
+
     Examples
     --------
     >>> from bcd import Lasso, lambda_max
@@ -101,6 +114,8 @@ def lambda_max(
     (np.False_, np.True_)
     """
     check_number("l1_ratio", l1_ratio, 0.0, 1.0, above=True)
+    check_flag("fit_intercept", fit_intercept)
+    check_flag("positive", positive)
     X, y = read_arrays(X, y)
     X, _ = without_offsets(X, fit_intercept)
     weights = read_weights(sample_weight, X.shape[0])
@@ -146,6 +161,7 @@ def enet_path(
     sample_weight, positive, penalty_factor, bounds, tol, max_iter
         As in :class:`bcd.ElasticNet` and its ``fit``.
     return_n_iter : bool, default=False
+        Whether the block updates of each point are returned too.
 
     Returns
     -------
@@ -153,7 +169,19 @@ def enet_path(
         Descending.
     coefs : ndarray of shape (n_features, n_alphas) or (n_targets, n_features, n_alphas)
     dual_gaps : ndarray of shape (n_alphas,)
+        In units of the objective of :class:`bcd.ElasticNet`.
     n_iters : list of int, only with ``return_n_iter``
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range, a grid is asked for with ``l1_ratio=0``, or X, y or the
+        weights are empty, not finite or of lengths that do not match.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Where ``max_iter`` ran out, or rounding errors forbid the gap asked for.
 
     Notes
     -----
@@ -172,6 +200,10 @@ def enet_path(
     check_number("l1_ratio", l1_ratio, 0.0, 1.0)
     check_number("eps", eps, 0.0, 1.0, above=True)
     check_number("tol", tol, 0.0)
+    check_count("max_iter", max_iter)
+    check_flag("fit_intercept", fit_intercept)
+    check_flag("positive", positive)
+    check_flag("return_n_iter", return_n_iter)
     X, y = read_arrays(X, y, multi_output=True)
     X, _ = without_offsets(X, fit_intercept)
     n_samples, n_features = X.shape
@@ -239,6 +271,32 @@ def read_alphas(alphas) -> NDArray[np.float64]:
 
 def lasso_path(X, y, *, eps=1e-3, alphas=100, **settings):
     """Solve ``Lasso`` along a sequence of penalties: :func:`enet_path` with ``l1_ratio=1``.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse array} of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Many targets share their features, as in :class:`bcd.MultiTaskLasso`.
+    eps : float, default=1e-3
+        Last alpha of the grid, relative to the first.
+    alphas : int or array-like, default=100
+        Length of a geometric grid from ``lambda_max``, or the penalties themselves.
+    **settings : dict
+        Further arguments of :func:`enet_path`.
+
+    Returns
+    -------
+    alphas : ndarray of shape (n_alphas,)
+        Descending.
+    coefs : ndarray of shape (n_features, n_alphas) or (n_targets, n_features, n_alphas)
+    dual_gaps : ndarray of shape (n_alphas,)
+        In units of ``1 / (2 n_samples) ||y - X w||^2 + alpha ||w||_1``.
+    n_iters : list of int, only with ``return_n_iter``
+
+    Raises
+    ------
+    ValueError
+        As :func:`enet_path` does.
 
     Examples
     --------

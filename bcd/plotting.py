@@ -145,7 +145,17 @@ class PathDisplay:
 
 
 def plot_path(estimator, X, y, **settings) -> PathDisplay:
-    """Draw the path of an estimator: :meth:`PathDisplay.from_estimator` as a function."""
+    """Draw the path of an estimator.
+
+    Parameters
+    ----------
+    estimator, X, y, **settings
+        See :meth:`PathDisplay.from_estimator`, of which this is a function.
+
+    Returns
+    -------
+    PathDisplay
+    """
     return PathDisplay.from_estimator(estimator, X, y, **settings)
 
 
@@ -250,5 +260,15 @@ class ConvergenceDisplay:
 
 
 def plot_convergence(estimator, X, y, **settings) -> ConvergenceDisplay:
-    """Fit and draw: :meth:`ConvergenceDisplay.from_estimator` as a function."""
+    """Fit an estimator and draw its duality gaps.
+
+    Parameters
+    ----------
+    estimator, X, y, **settings
+        See :meth:`ConvergenceDisplay.from_estimator`, of which this is a function.
+
+    Returns
+    -------
+    ConvergenceDisplay
+    """
     return ConvergenceDisplay.from_estimator(estimator, X, y, **settings)

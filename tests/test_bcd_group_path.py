@@ -44,7 +44,7 @@ def test_a_grid_of_the_caller_is_sorted_and_followed():
 def test_bad_input_is_refused_by_name():
     X, y = problem()
     for arguments, message in (
-        ({"alphas": [0.1, -1.0]}, "alphas must hold numbers above 0"),
+        ({"alphas": [0.1, -1.0]}, r"alphas\[1\] must be at least 0, got -1.0"),
         ({"eps": 0.0}, "eps must be above 0 and at most 1, got 0.0"),
         ({"n_alphas": 0}, "n_alphas must be an integer of at least 1, got 0"),
         ({"groups": 7}, "groups must be a size that divides n_features=60, got 7"),

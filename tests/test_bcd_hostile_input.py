@@ -14,6 +14,9 @@ from bcd import (
     LogisticRegression,
     LogisticRegressionCV,
     MultiTaskLasso,
+    enet_path,
+    group_path,
+    lambda_max,
     logistic_path,
 )
 from experiments.estimators.models import CLASSES, NUMBERS, TARGETS, data
@@ -154,3 +157,20 @@ def test_a_callback_that_raises_leaves_the_former_fit(model):
     with pytest.raises(KeyError, match="mine"):
         found.set_params(callback=broken).fit(X, y)
     np.testing.assert_array_equal(model.answer(found, X), before)
+
+
+@pytest.mark.parametrize(
+    ("path", "settings", "message"),
+    [
+        (enet_path, {"fit_intercept": "a"}, "fit_intercept must be True or False, got 'a'"),
+        (enet_path, {"positive": np.ones(2)}, "positive must be True or False"),
+        (enet_path, {"max_iter": 1.5}, "max_iter must be an integer of at least 1, got 1.5"),
+        (enet_path, {"return_n_iter": None}, "return_n_iter must be True or False, got None"),
+        (lambda_max, {"positive": 1j}, "positive must be True or False, got 1j"),
+        (group_path, {"groups": 2, "alphas": "a"}, r"alphas\[0\] must be a real number, got 'a'"),
+        (group_path, {"groups": 2, "alphas": 1.0}, "alphas must be a sequence of numbers, got 1.0"),
+    ],
+)
+def test_paths_refuse_by_name(path, settings, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        path(*data(NUMBERS, N), **settings)

@@ -144,6 +144,12 @@ class HuberRegressor(LinearRegressor):
         ValueError
             If a parameter is out of its range, or X, y or the weights are empty, not finite or of
             lengths that do not match.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If ``max_iter`` ran out for a scale, the scale did not settle, or rounding errors forbid
+            the gap asked for.
         """
         check_number("epsilon", self.epsilon, 1.0, LARGEST)
         check_settings(self)

@@ -87,6 +87,7 @@ def logistic_path(
     l1_ratio, fit_intercept, class_weight, penalty_factor, bounds, tol, max_iter
         See :class:`LogisticRegression`.
     sample_weight : float or array-like of shape (n_samples,), default=None
+        A weight k counts as k repeats, 0 as removed.
 
     Returns
     -------
@@ -432,7 +433,18 @@ class LogisticRegressionCV(SplitsSamples, LogisticClassifier):
         self.dual_gap_ = result.gap
 
     def score(self, X, y, sample_weight=None):
-        """Return the score that ``scoring`` names, accuracy when it is None."""
+        """Return the score that ``scoring`` names, accuracy when it is None.
+
+        Parameters
+        ----------
+        X : {ndarray, sparse array} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        float
+        """
         check_is_fitted(self)
         scorer = get_scorer("accuracy" if self.scoring is None else self.scoring)
         extra = {} if sample_weight is None else {"sample_weight": sample_weight}

@@ -15,6 +15,7 @@ class NonNegativeLeastSquares(ElasticNet):
     Parameters
     ----------
     fit_intercept : bool, default=True
+        Whether to fit ``c``, which has no sign.
     max_iter : int, default=1000
         Block updates at most.
     copy_X : bool, default=True
@@ -23,6 +24,7 @@ class NonNegativeLeastSquares(ElasticNet):
         See :class:`bcd.ElasticNet`. Correlations of features with the residual below 1e-12 of their
         lengths' product count as zero in the duality gap.
     warm_start : bool, default=False
+        Whether to start from the last solution.
     bounds, verbose, callback
         See :class:`bcd.ElasticNet`.
 

@@ -119,6 +119,11 @@ class PoissonRegressor(LinearRegressor):
         ValueError
             If a parameter is out of its range, y is negative somewhere or zero everywhere, or X, y
             or the weights are empty, not finite or of lengths that do not match.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If ``max_iter`` ran out, or rounding errors forbid the gap asked for.
         """
         check_settings(self)
         X, y = read_samples(self, X, y, y_numeric=True)
@@ -156,11 +161,33 @@ class PoissonRegressor(LinearRegressor):
         return self
 
     def predict(self, X):
-        """Return the expected counts ``exp(X @ coef_ + intercept_)``."""
+        """Return the expected counts ``exp(X @ coef_ + intercept_)``.
+
+        Parameters
+        ----------
+        X : {ndarray, sparse array} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            In units of y.
+        """
         return np.exp(self._scores(X))
 
     def score(self, X, y, sample_weight=None):
-        """Return D^2, the share of the deviance that the model explains, as scikit-learn does."""
+        """Return D^2, the share of the deviance that the model explains, as scikit-learn does.
+
+        Parameters
+        ----------
+        X : {ndarray, sparse array} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        float
+            At most 1; 0 for a constant prediction of the mean.
+        """
         from sklearn.metrics import d2_tweedie_score
 
         return d2_tweedie_score(y, self.predict(X), sample_weight=sample_weight, power=1)

@@ -56,6 +56,7 @@ class LinearSVC(LinearClassifier):
     multi_class : {"ovr"}, default="ovr"
         One class against the rest. scikit-learn's ``"crammer_singer"`` is not offered.
     fit_intercept : bool, default=True
+        Whether to fit an intercept.
     intercept_scaling : float, default=1.0
         Above 0; see above.
     class_weight : dict or "balanced", default=None
