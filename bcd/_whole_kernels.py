@@ -40,31 +40,26 @@ def _leftover(A, b, x, r, c):
 
 
 @kernel
-def solve_whole(A, b, G, q, squares, l1, l2, lower, upper, tol, constants, x, trace):
-    """Go from x to the solution: sweeps, then paths, then the certificate.
+def _solve_from(
+    A, b, G, q, l1, l2, lower, upper, noise, tol, constants, sweeps, x, r, c, support, s, R, trace
+):
+    """Do as ``solve_whole`` from a point whose ``r`` and ``c = A r`` are known, and leave them so.
 
-    G : (p, p) with l2 on its diagonal
-    tol : on the gap; where x is within, it stays
-    constants : the sweeps, paths and floor of ``bcd.active_set``, the rounding of ``bcd.duality``
-    x : (p,) within the bounds, overwritten
-    trace : (2, 2) overwritten: objective and gap at the start and at the end
+    noise : (p,) as ``survey`` takes it;  sweeps : whether to start with coordinate descent
+    support, s, R : a support, its size and the factor of it, kept
+    Returns the size of the support.
     """
-    p, (n_sweeps, n_paths, floor, rounding) = len(q), constants
-    noise, found, r, c = np.empty(p), np.empty(5), np.empty(len(b)), np.empty(p)
-    size = rounding * math.sqrt(dot(b, b, 0, len(b)))
-    for j in range(p):
-        noise[j] = size * math.sqrt(squares[j])
-    _leftover(A, b, x, r, c)
+    p, (n_sweeps, n_paths, floor, _) = len(q), constants
+    found, h = np.empty(5), np.empty(p)
     trace[0] = certify_unbounded(b, r, c, x, l1, l2, lower, upper, noise, found)
     trace[1] = trace[0]
     if trace[0, 1] <= tol:
-        return
-    h = np.empty(p)
+        return s
     refresh(G, q, x, h)
-    support, R = np.empty(p, dtype=np.int64), np.empty((p, p))
-    counts, s, best = np.zeros(2, dtype=np.int64), 0, np.inf
+    counts, best = np.zeros(2, dtype=np.int64), np.inf
     enough = floor * largest_pull(G, q, x)
-    descend(G, h, x, l1, lower, upper, n_sweeps, 0.0)
+    if sweeps:
+        descend(G, h, x, l1, lower, upper, n_sweeps, 0.0)
     for _ in range(n_paths):
         s = join_support(G, x, l1, lower, upper, support, s, R)
         limit = 20 * p + 100
@@ -79,3 +74,57 @@ def solve_whole(A, b, G, q, squares, l1, l2, lower, upper, tol, constants, x, tr
             descend(G, h, x, l1, lower, upper, n_sweeps, 0.0)
     _leftover(A, b, x, r, c)
     trace[1] = certify_unbounded(b, r, c, x, l1, l2, lower, upper, noise, found)
+    return s
+
+
+@kernel
+def _noise(b, squares, rounding):
+    size = rounding * math.sqrt(dot(b, b, 0, len(b)))
+    return size * np.sqrt(squares)
+
+
+@kernel
+def solve_whole(A, b, G, q, squares, l1, l2, lower, upper, tol, constants, x, trace):
+    """Go from x to the solution: sweeps, then paths, then the certificate.
+
+    G : (p, p) with l2 on its diagonal
+    tol : on the gap; where x is within, it stays
+    constants : the sweeps, paths and floor of ``bcd.active_set``, the rounding of ``bcd.duality``
+    x : (p,) within the bounds, overwritten
+    trace : (2, 2) overwritten: objective and gap at the start and at the end
+    """
+    p = len(q)
+    r, c, noise = np.empty(len(b)), np.empty(p), _noise(b, squares, constants[3])
+    support, R = np.empty(p, dtype=np.int64), np.empty((p, p))
+    _leftover(A, b, x, r, c)
+    _solve_from(
+        A, b, G, q, l1, l2, lower, upper, noise, tol, constants, True, x, r, c, support, 0, R, trace
+    )
+
+
+@kernel
+def follow_whole(A, b, G, q, squares, l1, l2, lower, upper, tol, constants, path, trace):
+    """Solve for each penalty of a path in turn, each from the one before.
+
+    G : (p, p) without l2;  l1, l2 : (n_alphas,), alike for all features
+    lower, upper : (p,) with 0 between them
+    path : (n_alphas, p) overwritten with the solutions
+    trace : (n_alphas, 2) overwritten with each one's gap, and whether the one before was not enough
+    """
+    p = len(q)
+    x, r, c, s = np.zeros(p), b.copy(), q.copy(), 0
+    noise, ends = _noise(b, squares, constants[3]), np.empty((2, 2))
+    support, R = np.empty(p, dtype=np.int64), np.empty((p, p))
+    H, weights, shrink = G.copy(), np.empty(p), np.zeros(p)
+    for k in range(len(l1)):
+        if k == 0 or l2[k] != l2[k - 1]:
+            s = 0
+            for j in range(p):
+                shrink[j], H[j, j] = l2[k], G[j, j] + l2[k]
+        weights[:] = l1[k]
+        s = _solve_from(
+            A, b, H, q, weights, shrink, lower, upper, noise, tol, constants, False, x, r, c,
+            support, s, R, ends,
+        )  # fmt: skip
+        path[k], trace[k, 0] = x, ends[1, 1]
+        trace[k, 1] = 0.0 if ends[0, 1] <= tol else 1.0

@@ -10,7 +10,6 @@ penalties lie between two knots is found on the way.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,9 +20,9 @@ from bcd.block_solver import Memory
 from bcd.design import Design, nonzero_columns, project_out
 from bcd.duality import certify
 from bcd.estimators._base import warn_unless_solved
-from bcd.estimators._least_squares import solve_quietly
-from bcd.result import History, Result, Status
+from bcd.estimators._least_squares import NONNEGATIVE, solve_quietly
 from bcd.separable import Separable, separable
+from bcd.whole import whole_problem
 
 KNOT_SHARE = 0.3  # of tol, to which knots are solved, so that something is left between them
 TIGHT = 1e-8  # relative tolerances below which knots are solved to tol itself
@@ -60,9 +59,17 @@ class Point(NamedTuple):
     gap: float
 
 
+class Path(NamedTuple):
+    """Solutions along a grid of penalties."""
+
+    x: NDArray[np.float64]  # (n_alphas, n_features)
+    gap: NDArray[np.float64]  # (n_alphas,) in units of the objective times n_samples
+    n_iter: NDArray[np.int64]  # (n_alphas,) block updates; 0 where a neighbour or two were enough
+
+
 def follow_alphas(
     design: Design, target: NDArray, alphas, l1_ratio: float, *, tol: float, **settings: Any
-) -> list[Result]:
+) -> Path:
     """Solve for each alpha of a descending grid to a gap of ``tol`` times the squared target.
 
     Parameters
@@ -71,7 +78,26 @@ def follow_alphas(
         As ``bcd.estimators._least_squares.solve`` takes them.
     """
     grid = np.asarray(alphas, dtype=np.float64)
-    return _Path(design, target, grid, l1_ratio, tol, settings).follow()
+    return (
+        _whole(design, target, grid, l1_ratio, tol, **settings)
+        or _Path(design, target, grid, l1_ratio, tol, settings).follow()
+    )
+
+
+def _whole(
+    design, target, alphas, l1_ratio, tol, *, n_samples, penalty_factor=None, bounds=None, **_: Any
+) -> Path | None:
+    """Follow the path in one compiled call where the features are few; None where that fails."""
+    alike = penalty_factor is None and (bounds is None or bounds is NONNEGATIVE)
+    if not alike or l1_ratio * alphas[-1] == 0.0:
+        return None
+    b = project_out(design.u, target)
+    problem, limit = whole_problem(design, b), tol * float(b @ b)
+    if problem is None:
+        return None
+    l1, l2 = (n_samples * share * alphas for share in (l1_ratio, 1.0 - l1_ratio))
+    path = Path(*problem.follow(l1, l2, positive=bounds is not None, tol=limit))
+    return path if (path.gap <= limit).all() else None
 
 
 class _Path:
@@ -86,9 +112,13 @@ class _Path:
         self.alike = factor is None and bounds is None and l1_ratio > 0.0
         factor = np.ones(design.shape[1]) if factor is None else factor
         self.unit = separable(factor, factor, bounds=bounds).take(self.columns)
-        self.results: list[Any] = [None] * len(alphas)
+        self.path = Path(
+            np.empty((len(alphas), design.shape[1])),
+            np.full(len(alphas), np.nan),
+            np.zeros(len(alphas), dtype=np.int64),
+        )
 
-    def follow(self) -> list[Result]:
+    def follow(self) -> Path:
         before: Knot | None = None
         last, stride = len(self.alphas) - 1, 1
         here = self._solve(0)
@@ -105,7 +135,7 @@ class _Path:
             elif worst > self.limit:
                 stride = max(1, stride // 2)
             before, here = here, there
-        return self.results
+        return self.path
 
     def _solve(self, place: int) -> Knot:
         """Solve at one penalty, from where the memory stands."""
@@ -119,10 +149,10 @@ class _Path:
             memory=self.memory,
             **self.settings,
         )
-        if result.gap <= self.limit and not result.status.solved:
-            result = replace(result, status=Status.CONVERGED)
-        warn_unless_solved(result, self.limit, self.settings["n_samples"])
-        self.results[place] = result
+        if not result.gap <= self.limit:
+            warn_unless_solved(result, self.limit, self.settings["n_samples"])
+        self.path.x[place], self.path.gap[place] = result.x, result.gap
+        self.path.n_iter[place] = result.n_iter
         return Knot(place, result.x, self.memory.books if self.memory.x is result.x else None)
 
     def _fill(self, span: Span) -> float:
@@ -130,7 +160,7 @@ class _Path:
         worst, start, end = 0.0, span.left.place + 1, span.right.place
         middle = (start + end) // 2
         for place in sorted(range(start, end), key=lambda k: k != middle):
-            if self.results[place] is not None:
+            if not np.isnan(self.path.gap[place]):
                 continue
             point = self._look(span, place)
             if point is None or point.gap > self.limit:
@@ -143,7 +173,7 @@ class _Path:
                 self.memory.x, self.memory.books = span.right.x, span.right.books
                 return np.inf
             worst = max(worst, point.gap)
-            self.results[place] = self._interpolate(span, point)
+            self._interpolate(span, point, place)
         return worst
 
     def _look(self, span: Span, place: int) -> Point | None:
@@ -169,23 +199,9 @@ class _Path:
         for one, other in zip(*ends, strict=True):
             yield (1.0 - share) * one + share * other
 
-    def _interpolate(self, span: Span, point: Point) -> Result:
-        x, support = np.zeros(len(span.left.x)), span.support
+    def _interpolate(self, span: Span, point: Point, place: int) -> None:
+        x, support = self.path.x[place], span.support
+        x[:] = 0.0
         x[support] = (1.0 - point.share) * span.left.x[support]
         x[support] += point.share * span.right.x[support]
-        return Result(
-            x=x,
-            fun=point.objective,
-            gap=point.gap,
-            n_iter=0,
-            status=Status.CONVERGED,
-            history=History(
-                objective=np.array([point.objective]),
-                time_s=np.zeros(1),
-                block_size=np.zeros(1, dtype=np.int32),
-                n_active=np.array([len(support)], dtype=np.int32),
-            ),
-            active_set=support,
-            gap_kind="duality",
-            extra={"gap": np.array([point.gap])},
-        )
+        self.path.gap[place] = point.gap

@@ -232,7 +232,7 @@ def enet_path(
         eps,
         lambda: largest_alpha(design, target, l1_ratio, n_samples, factor, bounds),
     )
-    results = follow_alphas(
+    path = follow_alphas(
         design,
         target,
         grid,
@@ -243,11 +243,8 @@ def enet_path(
         penalty_factor=factor,
         bounds=bounds,
     )
-    coefs = np.array([result.x for result in results], dtype=X.dtype).T
-    gaps = np.array([result.gap for result in results]) / n_samples
-    if return_n_iter:
-        return grid, coefs, gaps, [result.n_iter for result in results]
-    return grid, coefs, gaps
+    found = grid, path.x.astype(X.dtype).T, path.gap / n_samples
+    return (*found, path.n_iter.tolist()) if return_n_iter else found
 
 
 def _read_grid(alphas, l1_ratio, eps, largest) -> NDArray[np.float64]:
@@ -261,8 +258,10 @@ def _read_grid(alphas, l1_ratio, eps, largest) -> NDArray[np.float64]:
 
 def read_alphas(alphas) -> NDArray[np.float64]:
     """Return penalties, descending."""
-    for k, alpha in enumerate(np.ravel(np.asarray(alphas, dtype=object))):
-        check_number(f"alphas[{k}]", alpha, 0.0)
+    plain = isinstance(alphas, np.ndarray) and alphas.dtype == np.float64
+    if not (plain and np.isfinite(alphas).all() and (alphas >= 0.0).all()):
+        for k, alpha in enumerate(np.ravel(np.asarray(alphas, dtype=object))):
+            check_number(f"alphas[{k}]", alpha, 0.0)
     grid = np.asarray(alphas, dtype=np.float64)
     if grid.ndim != 1 or len(grid) == 0:
         raise ValueError(f"alphas must be a sequence of numbers, got {alphas!r}.")

@@ -11,7 +11,7 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from bcd._whole_kernels import solve_whole
+from bcd._whole_kernels import follow_whole, solve_whole
 from bcd.active_set import FLOOR, MAX_PATHS, SWEEPS
 from bcd.design import SLAB, ZERO_COLUMN, DenseDesign, Design
 from bcd.duality import ROUNDING
@@ -82,6 +82,24 @@ class WholeProblem:
             gap_kind="duality",
             extra={"gap": trace[:rows, 1]},
         )
+
+    def follow(
+        self, l1: NDArray, l2: NDArray, *, positive: bool, tol: float
+    ) -> tuple[NDArray, NDArray, NDArray]:
+        """Minimise as ``solve`` does for each of several penalties, in the order given.
+
+        Returns
+        -------
+        x : ndarray of shape (n_penalties, n_features)
+        gap : ndarray of shape (n_penalties,)
+        n_iter : ndarray of shape (n_penalties,), int64
+        """
+        p = len(self.q)
+        path, trace = np.empty((len(l1), p)), np.empty((len(l1), 2))
+        bounds = np.full(p, 0.0 if positive else -np.inf), np.full(p, np.inf)
+        data = (self.A, self.b, self.G, self.q, self.squares)
+        follow_whole(*data, l1, l2, *bounds, tol, CONSTANTS, path, trace)
+        return path, trace[:, 0], trace[:, 1].astype(np.int64)
 
 
 def whole_problem(design: Design, b: NDArray[np.float64]) -> WholeProblem | None:

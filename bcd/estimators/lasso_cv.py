@@ -32,11 +32,11 @@ def _fold_errors(X, y, weights, train, test, alphas, l1_ratio, fit_intercept, se
     mask = np.zeros(X.shape[0])
     mask[train] = 1.0 if weights is None else weights[train]
     design = weighted_design(X, mask, fit_intercept)
-    results = follow_alphas(
+    path = follow_alphas(
         design, design.root * y, alphas, l1_ratio, n_samples=mask.sum(), **settings
     )
-    ever = np.flatnonzero(np.any([result.x != 0.0 for result in results], axis=0))
-    coefs = np.array([result.x[ever] for result in results])  # (n_alphas, n_ever)
+    ever = np.flatnonzero((path.x != 0.0).any(axis=0))
+    coefs = path.x[:, ever]
     if sp.issparse(X):
         fitted = (X[:, ever] @ coefs.T)[test]
     else:
