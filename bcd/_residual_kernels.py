@@ -1,76 +1,109 @@
-"""Least squares with separable penalties on sparse columns, by their residual: no Gram matrix.
+"""Least squares with separable penalties on chosen columns, by their residual: no Gram matrix.
 
-Minimise ``1/2 ||b - A x||^2`` plus the penalties of ``bcd.separable``. Names: ``ptr, row, value``
-the columns compressed; ``mean`` (k,) what is taken off each along ``u``, ``length = u'u``: A's
-columns are ``value - mean u``. The residual is ``r + shift[0] u``, ``shift`` of shape (1,), so that
-an update touches no other rows than the column holds.
+Minimise ``1/2 ||b - A x||^2`` plus the penalties of ``bcd.separable``. Names: ``mean`` (k,) what is
+taken off each column along ``u``, ``length = u'u``: A's columns are those of ``form`` less
+``mean u``. The residual is ``r + shift[0] u``, ``shift`` of shape (1,), so that an update touches
+no other rows than the column holds.
 """
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from bcd._active_set_kernels import soft_threshold
-from bcd._glm_block_kernels import multiply_compressed
 from bcd._path_kernels import is_free, next_breakpoint
-from graphs._jit import kernel, sum_kernel
+from graphs._jit import inner_kernel, inner_sum_kernel, kernel, lean_kernel
+
+FLAT = 1e-12  # relative curvature along a direction that dependent columns leave to rounding
 
 
-@sum_kernel
-def _correlation(row, value, start, stop, r):
+class Columns(NamedTuple):
+    """Columns compressed behind each other, or where they stand in a dense matrix."""
+
+    ptr: NDArray[np.int64]  # (k + 1,), or (0,) where they are dense
+    row: NDArray[np.int32]
+    value: NDArray[np.float64]
+    matrix: NDArray  # (n, p) in Fortran order
+    chosen: NDArray[np.int32]  # (k,) which of its columns
+
+
+@inner_sum_kernel
+def _column_dot(form, j, r):
     total = 0.0
-    for slot in range(start, stop):
-        total += value[slot] * r[row[slot]]
+    if len(form.ptr):
+        for slot in range(form.ptr[j], form.ptr[j + 1]):
+            total += form.value[slot] * r[form.row[slot]]
+    else:
+        column = form.matrix[:, form.chosen[j]]
+        for i in range(len(r)):
+            total += np.float64(column[i]) * r[i]
     return total
 
 
-@kernel
-def sweep_residual(
-    ptr, row, value, mean, length, squares, x, r, shift, l1, l2, lower, upper, zeros
-):
-    """Sweep once with exact coordinate updates, over zeros as well or not.
+@inner_kernel
+def _add_column(form, j, weight, out):
+    if len(form.ptr):
+        for slot in range(form.ptr[j], form.ptr[j + 1]):
+            out[form.row[slot]] += weight * form.value[slot]
+    else:
+        column = form.matrix[:, form.chosen[j]]
+        for i in range(len(out)):
+            out[i] += weight * column[i]
 
+
+@lean_kernel
+def sweep_residual(
+    form, mean, length, squares, x, r, shift, l1, l2, lower, upper, n_sweeps, enough
+):
+    """Sweep with exact coordinate updates; zeros are looked at in the first sweep only.
+
+    enough : a decrease of the objective in one sweep that ends them
     x, r, shift : changed in place
-    Returns how many coordinates became zero or ceased to be.
+    Returns how many coordinates became zero or ceased to be in the last sweep.
     """
     changes = 0
-    for j in range(len(x)):
-        curvature = squares[j] + l2[j]
-        old = x[j]
-        if curvature <= 0.0 or (old == 0.0 and not zeros):
-            continue
-        pull = _correlation(row, value, ptr[j], ptr[j + 1], r) + shift[0] * mean[j] * length
-        new = soft_threshold(pull + squares[j] * old, l1[j]) / curvature
-        new = min(max(new, lower[j]), upper[j])
-        if new != old:
-            x[j] = new
-            step = old - new
-            for slot in range(ptr[j], ptr[j + 1]):
-                r[row[slot]] += step * value[slot]
-            shift[0] -= step * mean[j]
-            if (new == 0.0) != (old == 0.0):
-                changes += 1
+    for sweep in range(n_sweeps):
+        changes, decrease = 0, 0.0
+        for j in range(len(x)):
+            curvature = squares[j] + l2[j]
+            old = x[j]
+            if curvature <= 0.0 or (old == 0.0 and sweep > 0):
+                continue
+            pull = _column_dot(form, j, r) + shift[0] * mean[j] * length
+            new = soft_threshold(pull + squares[j] * old, l1[j]) / curvature
+            new = min(max(new, lower[j]), upper[j])
+            if new != old:
+                x[j] = new
+                _add_column(form, j, old - new, r)
+                shift[0] -= (old - new) * mean[j]
+                decrease += 0.5 * curvature * (new - old) ** 2
+                if (new == 0.0) != (old == 0.0):
+                    changes += 1
+        if decrease <= enough:
+            break
     return changes
 
 
-@kernel
-def correlate_residual(ptr, row, value, r, out):
+@lean_kernel
+def correlate_residual(form, r, out):
     """Set ``out`` (k,) to ``A' r``, for r orthogonal to u."""
     for j in range(len(out)):
-        out[j] = _correlation(row, value, ptr[j], ptr[j + 1], r)
+        out[j] = _column_dot(form, j, r)
 
 
-@kernel
-def subtract_columns(ptr, row, value, mean, step, out):
+@lean_kernel
+def subtract_columns(form, mean, step, out):
     """Subtract ``A step`` from ``out``, but for the multiple of u that is returned."""
     move = 0.0
     for j in range(len(step)):
         if step[j] != 0.0:
             move += step[j] * mean[j]
-            for slot in range(ptr[j], ptr[j + 1]):
-                out[row[slot]] -= step[j] * value[slot]
+            _add_column(form, j, -step[j], out)
     return move
 
 
-@kernel
+@lean_kernel
 def slope_of_free(pull, x, l1, lower, upper, free, slope):
     """List the free coordinates and the negative gradient of the objective along them.
 
@@ -87,63 +120,64 @@ def slope_of_free(pull, x, l1, lower, upper, free, slope):
 
 
 @kernel
-def conjugate_gradients(
-    ptr,
-    row,
-    value,
-    row_ptr,
-    column,
-    row_value,
-    mean,
-    length,
-    curvature,
-    l2,
-    tol,
-    max_steps,
-    left,
-    step,
-):
-    """Solve ``(A' A + diag(l2)) step = left``, scaled by the diagonal.
+def conjugate_gradients(form, free, mean, u, squares, l2, tol, max_steps, left, step, moved):
+    """Solve ``(A' A + diag(l2)) step = left`` on the free columns, scaled by the diagonal.
 
-    row_ptr, column, row_value : A by rows, without the means
-    curvature : (s,) the diagonal;  tol : on the residual's length, scaled and relative
-    left : (s,) overwritten with the residual;  step : (s,) overwritten
+    Each step walks through the columns once: their products with ``way``'s image are at once added
+    up to the image of what is left.
+
+    free : (s,) int32;  u : (n,) or (0,)
+    tol : on the residual's length, scaled and relative
+    left : (s,) overwritten with the residual;  step : (k,) overwritten, zero but at free
+    moved : (n,) overwritten with ``A step``
     Returns the number of steps.
     """
-    s, n = len(left), len(row_ptr) - 1
-    way, work = np.empty(s), np.empty(n)
-    rho = 0.0
-    for a in range(s):
-        step[a] = 0.0
-        way[a] = left[a] / curvature[a]
-        rho += left[a] * way[a]
-    enough, n_steps = tol * tol * rho, 0
-    while n_steps < max_steps and rho > enough:
-        n_steps += 1
-        multiply_compressed(row_ptr, column, row_value, way, work)
-        move, bent = 0.0, 0.0
+    s, n = len(free), len(moved)
+    way, image, fresh_image = np.zeros(s), np.zeros(n), np.empty(n)
+    rho, beta, alpha, n_steps, enough = np.inf, 0.0, 0.0, 0, 0.0
+    step[:] = 0.0
+    moved[:] = 0.0
+    while True:
+        fresh, drift = 0.0, 0.0
+        fresh_image[:] = 0.0
         for a in range(s):
-            move += way[a] * mean[a]
-            bent += l2[a] * way[a] * way[a]
-        for i in range(n):
-            bent += work[i] * work[i]
-        bent -= move * move * length
-        if not bent > 0.0:
-            break
-        alpha, fresh = rho / bent, 0.0
-        for a in range(s):
-            product = _correlation(row, value, ptr[a], ptr[a + 1], work)
-            product += l2[a] * way[a] - move * mean[a] * length
-            step[a] += alpha * way[a]
-            left[a] -= alpha * product
-            fresh += left[a] * left[a] / curvature[a]
-        for a in range(s):
-            way[a] = left[a] / curvature[a] + (fresh / rho) * way[a]
+            j = free[a]
+            if n_steps > 0:
+                step[j] += alpha * way[a]
+                left[a] -= alpha * (_column_dot(form, j, image) + l2[j] * way[a])
+            scaled = left[a] / (squares[j] + l2[j])
+            fresh += left[a] * scaled
+            drift += scaled * mean[j]
+            _add_column(form, j, scaled, fresh_image)
+        if len(u):
+            for i in range(n):
+                fresh_image[i] -= drift * u[i]
+        if n_steps == 0:
+            enough = tol * tol * fresh
+        else:
+            beta = fresh / rho
         rho = fresh
+        if n_steps == max_steps or not rho > enough:
+            break
+        bent, size = 0.0, 0.0
+        for a in range(s):
+            j = free[a]
+            way[a] = left[a] / (squares[j] + l2[j]) + beta * way[a]
+            bent += l2[j] * way[a] * way[a]
+            size += (squares[j] + l2[j]) * way[a] * way[a]
+        for i in range(n):
+            image[i] = fresh_image[i] + beta * image[i]
+            bent += image[i] * image[i]
+        if not bent > FLAT * size:
+            break
+        alpha = rho / bent
+        n_steps += 1
+        for i in range(n):
+            moved[i] += alpha * image[i]
     return n_steps
 
 
-@kernel
+@lean_kernel
 def reach(x, step, l1, lower, upper):
     """Return the largest multiple of the step, at most 1, that passes no breakpoint."""
     longest = 1.0
@@ -155,37 +189,21 @@ def reach(x, step, l1, lower, upper):
     return longest
 
 
-@kernel
-def move_within(x, step, multiple, l1, lower, upper, out):
-    """Set ``out = x + multiple step``, no coordinate beyond its next breakpoint."""
+@lean_kernel
+def move_within(form, mean, x, step, multiple, l1, lower, upper, out, r):
+    """Set ``out = x + multiple step``, no coordinate beyond its next breakpoint.
+
+    r : (n,) the residual at ``x + multiple step``, becomes the one at ``out`` but for the multiple
+        of u that is returned
+    """
+    move = 0.0
     for j in range(len(x)):
         out[j] = x[j]
         if step[j] != 0.0:
             stop = next_breakpoint(x[j], step[j], l1[j], lower[j], upper[j])
             aim = x[j] + multiple * step[j]
             out[j] = min(aim, stop) if step[j] > 0.0 else max(aim, stop)
-
-
-@kernel
-def value_and_gap(b, r, pull, x, l1, l2, lower, upper):
-    """Objective and duality gap; infinite where a bound other than 0 is finite.
-
-    b, r : (n,) orthogonal to u;  pull : (k,) ``A' r - l2 x``
-    """
-    length, inner, penalty, limit, boxed = 0.0, 0.0, 0.0, np.inf, False
-    for i in range(len(r)):
-        length += r[i] * r[i]
-        inner += b[i] * r[i]
-    for j in range(len(x)):
-        if x[j] != 0.0:
-            penalty += l1[j] * abs(x[j])
-            length += l2[j] * x[j] * x[j]
-        if (lower[j] != 0.0 and lower[j] > -np.inf) or (upper[j] != 0.0 and upper[j] < np.inf):
-            boxed = True
-        if (pull[j] > 0.0 and upper[j] == np.inf) or (pull[j] < 0.0 and lower[j] == -np.inf):
-            limit = min(limit, l1[j] / abs(pull[j]))
-    value = 0.5 * length + penalty
-    if boxed:
-        return value, np.inf
-    scale = min(max(inner / length, 0.0), limit) if length > 0.0 else 0.0
-    return value, value - scale * inner + 0.5 * scale * scale * length
+            if out[j] != aim:
+                _add_column(form, j, aim - out[j], r)
+                move -= (aim - out[j]) * mean[j]
+    return move

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bcd.active_set import GramProblem
-from bcd.design import Design, SparseDesign
-from bcd.residual import ResidualProblem, residual_pays
+from bcd.design import Design
+from bcd.residual import ResidualProblem, residual_pays, ridge_share, sweeps_pay
 from bcd.separable import Separable
 from bcd.whole import WholeProblem
 
@@ -56,6 +56,7 @@ class WorkingSet:
         self.design, self.b, self.correlation = design, b, memory.correlation
         self.x, self.penalty = x, penalty
         self.energy = float(b @ b)
+        self.ridge = ridge_share(design, penalty.l2)
         self.problem, self.columns = memory.problem, memory.block
         self.inside = np.zeros(len(x), dtype=np.bool_)
         self.inside[self.columns] = True
@@ -63,6 +64,11 @@ class WorkingSet:
         bounded |= ((penalty.upper != 0.0) & (penalty.upper < np.inf)).any()
         self.by_residual = bool(penalty.l1.all() and not bounded)  # its gap is known
         self._refresh()
+
+    @property
+    def easy(self) -> bool:
+        """Whether many columns at once cost little more than few: no Gram matrix is needed."""
+        return self.by_residual and sweeps_pay(self.design, self.ridge)
 
     def __len__(self) -> int:
         return len(self.columns)
@@ -106,11 +112,7 @@ class WorkingSet:
             Whether the block was solved to the end, as far as it could be.
         """
         n_free = min(n_free, len(self.b), len(self))
-        if (
-            self.by_residual
-            and isinstance(self.design, SparseDesign)
-            and residual_pays(self.design, self.columns, n_free)
-        ):
+        if self.by_residual and residual_pays(self.design, self.columns, n_free, self.ridge):
             enough = max(INNER_TOL * tol, gap * (STATION_SHARE if ease > 1.0 else BLOCK_SHARE))
             part, penalty = self.x[self.columns], self.penalty.take(self.columns)
             penalty = penalty._replace(l1=ease * penalty.l1)

@@ -118,6 +118,10 @@ class DenseDesign:
             columns = np.arange(self.shape[1], dtype=np.int32)
         return self._slab(columns, 0, self.shift, self.shape[0])
 
+    def weighted_columns(self, columns: Columns) -> NDArray[np.float64]:
+        """Return the columns weighted but not centred, a row each."""
+        return self._slab(columns, 0, np.empty(0), self.shape[0])
+
     def _slab(
         self, columns: Columns, start: int, shift: Vector, rows: int = SLAB
     ) -> NDArray[np.float64]:

@@ -1,8 +1,9 @@
-"""Working sets of sparse columns solved by their residual, where a Gram matrix would be dearer.
+"""Working sets solved by their residual, where a Gram matrix would be dearer.
 
-A sweep over sparse columns costs their entries, one over the Gram matrix of s columns s^2, and a
-factorisation more. So large supports on sparse data are solved by coordinate sweeps, which find the
-free coordinates and their signs, and Newton steps by conjugate gradients on those, which finish
+A sweep over s columns costs their entries; their Gram matrix as many passes over them as there are
+columns, and a factorisation more. So large supports on sparse data, and on dense data where the
+squared penalty keeps columns apart, are solved by coordinate sweeps, which find the free
+coordinates and their signs, and Newton steps by conjugate gradients on those, which finish
 (Nutini, Laradji & Schmidt, 2022, section 6: two-metric projection).
 """
 
@@ -11,8 +12,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bcd._glm_block_kernels import compress_rows, count_entries, take_columns
+from bcd._glm_block_kernels import count_entries, take_columns
 from bcd._residual_kernels import (
+    Columns,
     conjugate_gradients,
     correlate_residual,
     move_within,
@@ -20,24 +22,45 @@ from bcd._residual_kernels import (
     slope_of_free,
     subtract_columns,
     sweep_residual,
-    value_and_gap,
 )
-from bcd.design import SparseDesign
+from bcd.design import DenseDesign, Design, SparseDesign, read_only
+from bcd.duality import certify
 from bcd.separable import Separable
 
 Vector = NDArray[np.float64]
 ENTRIES = 1000  # of a column, times: squared supports above it are dearer to factor than to sweep
-SWEEPS = 5  # at a time, the first one over the zeros too
-UNSETTLED = 0.003  # of the support: so many changes in a sweep, and a Newton step would be wasted
+DENSE_COLUMNS = 200  # of a dense matrix, from which on sweeps may be cheaper than the Gram matrix
+RIDGE = 0.01  # of the columns' squared length: an l2 weight above it keeps columns apart
+SWEEPS = 5  # at a time at most, the first one over the zeros too
+SHARE = 0.3  # of the gap asked for: a sweep that decreases the objective by less is the last
+UNSETTLED = 0.03  # of the support: so many changes in a sweep, and a Newton step would be wasted
+SLOW = 2  # rounds that do not halve the gap, after which it is tried all the same
 MAX_ROUNDS = 100
 PATIENCE = 10  # rounds that do not halve the gap, after which the Gram matrix is the better way
 FIRST_STEPS, MAX_STEPS = 40, 1000  # of conjugate gradients
 FORCING = 0.1  # their tolerance
+FAR = 1e6  # times the squared residual: what is clipped off such a step drowns it in rounding
 ROUNDING = 1e-15  # relative errors of the objective that a line search must overlook
+NO_COLUMNS = np.empty(0, dtype=np.int32)
 
 
-def residual_pays(design: SparseDesign, columns: NDArray[np.int32], n_free: int) -> bool:
+def ridge_share(design: Design, l2: Vector) -> float:
+    """Return the least l2 weight in units of the columns' mean squared length."""
+    mean = float(np.mean(design.squares)) if len(design.squares) else 0.0
+    return float(l2.min()) / mean if mean > 0.0 else 0.0
+
+
+def sweeps_pay(design: Design, ridge: float) -> bool:
+    """Tell whether dense columns are kept apart by the squared penalty, whatever their number."""
+    return isinstance(design, DenseDesign) and ridge >= RIDGE
+
+
+def residual_pays(
+    design: Design, columns: NDArray[np.int32], n_free: int, ridge: float = 0.0
+) -> bool:
     """Tell whether ``n_free`` of these columns are solved sooner without their Gram matrix."""
+    if not isinstance(design, SparseDesign):
+        return len(columns) >= DENSE_COLUMNS and sweeps_pay(design, ridge)
     if len(columns) == 0:
         return False
     per_column = count_entries(design.parts[2], columns) / len(columns)
@@ -45,18 +68,16 @@ def residual_pays(design: SparseDesign, columns: NDArray[np.int32], n_free: int)
 
 
 class ResidualProblem:
-    """A working set of sparse columns, weighted and centred.
+    """A working set of columns, weighted and centred.
 
     Parameters
     ----------
-    design : SparseDesign
+    design : Design
     columns : ndarray of shape (k,), int32
     """
 
-    def __init__(self, design: SparseDesign, columns: NDArray[np.int32]):
-        self.form = _taken(*design.parts, columns)
-        if design.root is not None:
-            self.form[2][:] *= design.root[self.form[1]]
+    def __init__(self, design: Design, columns: NDArray[np.int32]):
+        self.form = _take(design, columns)
         self.u, self.length = design.u, float(design.u @ design.u)
         self.mean, self.squares = design.means[columns], design.squares[columns]
 
@@ -75,78 +96,72 @@ class ResidualProblem:
         """
         r, shift, pull = r.copy(), np.zeros(1), np.empty(len(x))
         max_steps, best, waited = FIRST_STEPS, np.inf, 0
+        books = (self.mean, self.length, self.squares, x, r, shift)
         for _ in range(MAX_ROUNDS):
-            for sweep in range(SWEEPS):
-                n_changes = self._sweep(x, r, shift, penalty, zeros=sweep == 0)
+            n_changes = sweep_residual(self.form, *books, *penalty, SWEEPS, SHARE * tol)
             if len(self.u):
                 r += shift[0] * self.u
                 shift[0] = 0.0
-            correlate_residual(*self.form, r, pull)
-            pull -= penalty.l2 * x
-            value, gap = value_and_gap(b, r, pull, x, *penalty)
-            if gap <= tol:
+            correlate_residual(self.form, r, pull)
+            certificate = certify(b, r, pull, x, penalty, self.squares)
+            if certificate.gap <= tol:
                 return True
-            waited = 0 if gap <= 0.5 * best else waited + 1
-            best = min(best, gap)
+            waited = 0 if certificate.gap <= 0.5 * best else waited + 1
+            best = min(best, certificate.gap)
             if waited == PATIENCE:
                 break
-            if n_changes <= UNSETTLED * np.count_nonzero(x):
-                r, n_steps = self._newton(r, x, pull, value, penalty, max_steps)
+            if waited >= SLOW or n_changes <= UNSETTLED * np.count_nonzero(x):
+                pull -= penalty.l2 * x
+                n_steps = self._newton(r, x, pull, certificate.objective, penalty, max_steps)
                 if n_steps == max_steps:
                     max_steps = min(2 * max_steps, MAX_STEPS)
         return False
 
-    def _sweep(self, x, r, shift, penalty: Separable, *, zeros: bool) -> int:
-        books = (self.mean, self.length, self.squares, x, r, shift)
-        return sweep_residual(*self.form, *books, *penalty, zeros)
+    def _newton(self, r, x, pull, value, penalty, max_steps: int) -> int:
+        """Take a Newton step on the free coordinates, projected where it passes a breakpoint.
 
-    def _newton(self, r, x, pull, value, penalty, max_steps: int):
-        """Take a Newton step on the free coordinates, projected where it passes a breakpoint."""
+        ``r`` and ``x`` are changed; the number of steps of conjugate gradients is returned.
+        """
         l1, l2, lower, upper = penalty
         free, left = np.empty(len(x), dtype=np.int32), np.empty(len(x))
         s = slope_of_free(pull, x, l1, lower, upper, free, left)
-        free, left, found, step = free[:s], left[:s], np.empty(s), np.zeros(len(x))
-        ptr, row, value_of = _taken(self.form[2], self.form[1], self.form[0], free)
-        row_ptr = np.empty(len(r) + 1, dtype=np.int64)
-        column, row_value = np.empty(len(row), dtype=np.int32), np.empty(len(row))
-        compress_rows(len(r), ptr, row, value_of, np.arange(s), row_ptr, column, row_value)
-        n_steps = conjugate_gradients(
-            ptr,
-            row,
-            value_of,
-            row_ptr,
-            column,
-            row_value,
-            self.mean[free],
-            self.length,
-            self.squares[free] + l2[free],
-            l2[free],
-            FORCING,
-            max_steps,
-            left,
-            found,
-        )
-        step[free] = found
+        step, image, moved = np.empty(len(x)), np.empty(len(r)), np.empty(len(x))
+        system = (self.form, free[:s], self.mean, self.u, self.squares, l2)
+        n_steps = conjugate_gradients(*system, FORCING, max_steps, left[:s], step, image)
         multiple, longest = 1.0, reach(x, step, l1, lower, upper)
-        moved = np.empty(len(x))
+        ends = (l1, lower, upper, moved)
+        far = float(image @ image) > FAR * float(r @ r)
         while True:
-            move_within(x, step, multiple, l1, lower, upper, moved)
-            trial = r.copy()
-            move = subtract_columns(*self.form, self.mean, moved - x, trial)
+            trial = r - multiple * image
+            drift = move_within(self.form, self.mean, x, step, multiple, *ends, trial)
+            if far:
+                trial = r.copy()
+                drift = subtract_columns(self.form, self.mean, moved - x, trial)
             if len(self.u):
-                trial += move * self.u
+                trial += drift * self.u
             tried = 0.5 * float(trial @ trial + l2 @ moved**2) + float(l1 @ np.abs(moved))
             if tried <= value * (1.0 + ROUNDING):
-                x[:] = moved
-                return trial, n_steps
+                x[:], r[:] = moved, trial
+                return n_steps
             if multiple <= longest:
-                return r, n_steps
+                return n_steps
             multiple = max(0.5 * multiple, longest)
 
 
-def _taken(data, indices, indptr, columns) -> tuple[NDArray, NDArray, NDArray]:
-    ptr = np.zeros(len(columns) + 1, dtype=np.int64)
-    n_entries = count_entries(indptr, columns)
-    row, value = np.empty(n_entries, dtype=np.int32), np.empty(n_entries)
-    take_columns(data, indices, indptr, columns, ptr, row, value)
-    return ptr, row, value
+def _take(design: Design, columns: NDArray[np.int32]) -> Columns:
+    """Copy sparse columns; dense ones only where they are weighted or do not lie in one piece."""
+    if isinstance(design, SparseDesign):
+        data, indices, indptr = design.parts
+        ptr = np.zeros(len(columns) + 1, dtype=np.int64)
+        n_entries = count_entries(indptr, columns)
+        row, value = np.empty(n_entries, dtype=np.int32), np.empty(n_entries)
+        take_columns(data, indices, indptr, columns, ptr, row, value)
+        if design.root is not None:
+            value *= design.root[row]
+        return Columns(ptr, row, value, read_only(np.empty((0, 0), order="F")), NO_COLUMNS)
+    assert isinstance(design, DenseDesign)  # there are no others
+    nothing = (np.empty(0, dtype=np.int64), NO_COLUMNS, np.empty(0))
+    if design.by_columns and design.root is None:
+        return Columns(*nothing, design.matrix, columns)
+    gathered = read_only(design.weighted_columns(columns).T)
+    return Columns(*nothing, gathered, np.arange(len(columns), dtype=np.int32))

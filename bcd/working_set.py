@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 FIRST_BLOCK = 64
 GROWTH = 0.6  # zeros in the working set, in multiples of the support
 GROWTH_SPARSE = 1.2  # the same on sparse data, where more columns cost little
+FIRST_EASY, GROWTH_EASY = 1000, 2.0  # the same where sweeps do
 CROWDED = 1.5  # times what is needed: the working set is cleared of the rest
 EASE = 0.65  # of the penalty at which the first feature left out would gain
 SCREENING_SAVES = 1000  # features from which on a pass costs more than screening
@@ -179,7 +180,8 @@ def solve_working_sets(
             candidates, c = screen(
                 certificate, candidates.copy(), c.copy(), x, penalty, design.squares, block.inside
             )
-        chosen, ease = _greedy_block(design, candidates, c, x, penalty, block.inside, len(support))
+        counts = (len(support), block.easy)
+        chosen, ease = _greedy_block(design, candidates, c, x, penalty, block.inside, *counts)
         new = chosen[~block.inside[chosen]]
         if len(new) == 0 and exact and certificate.gap > 0.5 * best_gap:
             status = Status.STALLED
@@ -230,7 +232,7 @@ def _outcome(gap, tol, n_iter, max_iter, books, time_limit) -> Status | None:
 
 
 def _greedy_block(
-    design, candidates, c, x, penalty, in_block, n_support
+    design, candidates, c, x, penalty, in_block, n_support, easy
 ) -> tuple[NDArray[np.int32], float]:
     """Choose the zeros whose own exact update would gain (gs-q), and how far to ease the penalty.
 
@@ -242,8 +244,10 @@ def _greedy_block(
     l1, _, lower, upper = penalty
     n = violating_zeros(c, x, l1, lower, upper, design.squares, in_block, candidates, place, ratio)
     place, ratio = place[:n], ratio[:n]
-    growth = GROWTH_SPARSE if isinstance(design, SparseDesign) else GROWTH
-    room = max(FIRST_BLOCK, int(growth * n_support))
+    first, growth = FIRST_BLOCK, GROWTH_SPARSE if isinstance(design, SparseDesign) else GROWTH
+    if easy:
+        first, growth = FIRST_EASY, GROWTH_EASY
+    room = max(first, int(growth * n_support))
     if n <= room:
         return candidates[place], 1.0
     order = np.argpartition(-ratio, room)

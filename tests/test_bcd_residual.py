@@ -6,15 +6,16 @@ import scipy.sparse as sp
 
 import bcd.residual
 from bcd import ElasticNet, Lasso
+from bcd._residual_kernels import conjugate_gradients
 from bcd.block_solver import Memory, WorkingSet
 from bcd.design import make_design
-from bcd.residual import ResidualProblem, residual_pays
+from bcd.residual import ResidualProblem, residual_pays, ridge_share
 from bcd.separable import separable
 from experiments.certificates import lasso_gap
 
 
 def awkward_columns(rng, n: int, p: int):
-    """Sparse columns, some of them twice, constant, zero, or of another scale."""
+    """Columns, many entries zero, some of them twice, constant, zero, or of another scale."""
     X = rng.standard_normal((n, p)) * (rng.random((n, p)) < 0.2)
     X[:, 3], X[:, 4], X[:, 5] = X[:, 0], -2.0 * X[:, 1], 0.0
     X[:, 6] = 1.0
@@ -23,14 +24,19 @@ def awkward_columns(rng, n: int, p: int):
     return X, y
 
 
+FORMATS = {"sparse": sp.csc_array, "Fortran": np.asfortranarray, "C": np.ascontiguousarray}
+
+
+@pytest.mark.parametrize("layout", FORMATS)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("intercept", [False, True])
 @pytest.mark.parametrize("l1_ratio, positive", [(1.0, False), (0.5, False), (1.0, True)])
-@pytest.mark.parametrize("seed", range(4))
-def test_awkward_sparse_columns_are_certified(
-    monkeypatch, weighted, intercept, l1_ratio, positive, seed
+@pytest.mark.parametrize("seed", range(3))
+def test_awkward_columns_are_certified(
+    monkeypatch, layout, weighted, intercept, l1_ratio, positive, seed
 ):
-    monkeypatch.setattr(bcd.residual, "ENTRIES", 0.0)  # the residual whatever the size
+    for limit in ("ENTRIES", "DENSE_COLUMNS", "RIDGE"):
+        monkeypatch.setattr(bcd.residual, limit, 0)  # the residual whatever the size
     rng = np.random.default_rng(seed)
     n, p = 60, 150
     X, y = awkward_columns(rng, n, p)
@@ -44,7 +50,7 @@ def test_awkward_sparse_columns_are_certified(
     model = ElasticNet(
         alpha, l1_ratio=l1_ratio, fit_intercept=intercept, positive=positive, tol=1e-8
     )
-    model.fit(sp.csc_array(X), y, sample_weight=weights if weighted else None)
+    model.fit(FORMATS[layout](X), y, sample_weight=weights if weighted else None)
     gap = lasso_gap(Xw, yw, model.coef_, alpha, l1_ratio, positive=positive)[1]
     assert gap <= 1.001e-8 * (yw @ yw) / n
     assert not positive or (model.coef_ >= 0.0).all()
@@ -55,6 +61,52 @@ def test_many_free_columns_with_few_entries_are_left_to_their_residual():
     columns = np.arange(2000, dtype=np.int32)
     assert residual_pays(make_design(sp.csc_array(X), np.empty(0)), columns, 400)
     assert not residual_pays(make_design(sp.csc_array(X), np.empty(0)), columns, 20)
+
+
+def test_dense_columns_are_left_to_their_residual_where_the_squared_penalty_parts_them():
+    design = make_design(np.asfortranarray(np.ones((10, 300))), np.empty(0))
+    columns = np.arange(300, dtype=np.int32)
+    share = ridge_share(design, np.full(300, 1.0))
+    assert share == pytest.approx(0.1)
+    assert residual_pays(design, columns, 10, share)
+    assert not residual_pays(design, columns, 10, 1e-4)
+    assert not residual_pays(design, columns[:50], 10, share)
+
+
+@pytest.mark.parametrize("layout", FORMATS)
+def test_conjugate_gradients_agree_with_a_dense_solve(layout):
+    rng = np.random.default_rng(4)
+    X = rng.standard_normal((30, 50)) * (rng.random((30, 50)) < 0.5)
+    design = make_design(FORMATS[layout](X), np.ones(30))
+    block = ResidualProblem(design, np.arange(50, dtype=np.int32))
+    free, l2, rhs = np.array([3, 7, 8, 20, 49], dtype=np.int32), np.full(50, 0.3), np.ones(5)
+    A = (X - X.mean(axis=0))[:, free]
+    step, image, left = np.empty(50), np.empty(30), rhs.copy()
+    system = (block.form, free, block.mean, block.u, block.squares, l2)
+    n_steps = conjugate_gradients(*system, 1e-12, 100, left, step, image)
+    assert n_steps <= 7
+    np.testing.assert_allclose(step[free], np.linalg.solve(A.T @ A + 0.3 * np.eye(5), rhs))
+    np.testing.assert_allclose(image, A @ step[free], atol=1e-12)
+    assert np.count_nonzero(step) == 5
+
+
+def test_a_step_along_dependent_columns_ends_where_only_rounding_is_left():
+    X = np.asfortranarray(np.repeat(np.random.default_rng(5).standard_normal((20, 3)), 4, axis=1))
+    block = ResidualProblem(make_design(X, np.empty(0)), np.arange(12, dtype=np.int32))
+    free, step, image = np.arange(12, dtype=np.int32), np.empty(12), np.empty(20)
+    system = (block.form, free, block.mean, block.u, block.squares, np.zeros(12))
+    conjugate_gradients(*system, 0.0, 500, np.arange(12.0), step, image)  # beyond A's range
+    assert np.abs(step).max() < 1e6
+
+
+def test_many_columns_that_the_squared_penalty_parts_are_solved_in_few_block_updates():
+    rng = np.random.default_rng(6)
+    X = np.asfortranarray(rng.standard_normal((200, 3000)))
+    y = X[:, :50].sum(axis=1)
+    alpha = np.abs(X.T @ y).max() / 200 / 0.5 / 50
+    model = ElasticNet(alpha, fit_intercept=False, tol=1e-9).fit(X, y)
+    assert np.count_nonzero(model.coef_) > 300 and model.n_iter_ <= 8
+    assert lasso_gap(X, y, model.coef_, alpha, 0.5)[1] <= 1.001e-9 * (y @ y) / 200
 
 
 def test_both_ways_to_solve_a_block_agree(monkeypatch):
