@@ -91,6 +91,7 @@ class Outcome:
     names: list[str]
     runs: list[Run]
     remarks: dict[str, str]
+    budget_s: float = 0.0
 
     def as_record(self) -> dict:
         """Return plain lists and numbers, from which :meth:`from_record` makes it again."""
@@ -105,6 +106,11 @@ class Outcome:
         """Best time of a solver below a level of the gap, None when it never got there."""
         times = [run.time_s for run in self.runs if run.solver == solver and run.gap <= level]
         return min(times, default=None)
+
+    def at_least(self, solver: str, level: float) -> float:
+        """Seconds that a solver which never got below a level was given, or took, in vain."""
+        missed = [run.time_s for run in self.runs if run.solver == solver and run.gap > level]
+        return max([self.budget_s, *missed])
 
     def best_peer(self, level: float) -> tuple[float, str] | None:
         """Time and name of the fastest other solver, None when nobody got there."""
@@ -221,7 +227,8 @@ def race(cell: Cell) -> Outcome:
         for runner in runners.values():
             runner.close()
     remarks = {name: runner.remark for name, runner in runners.items() if runner.remark}
-    return Outcome(cell.family, cell.data, cell.setting, list(runners), runs, remarks)
+    names = (cell.family, cell.data, cell.setting, list(runners))
+    return Outcome(*names, runs, remarks, cell.budget_s)
 
 
 def _aim(run: Run) -> float:

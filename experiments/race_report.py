@@ -9,6 +9,7 @@ import json
 import os
 import platform
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -137,17 +138,18 @@ class Report:
         lines = [f"| data | setting |{head}", "| --- | --- |" + " --- | --- | --- |" * len(LEVELS)]
         for outcome in self.outcomes:
             entries = []
-            for ours, other, name, ratio in levels_of(outcome):
-                best = f"{milliseconds(other)} {name}" if name else "-"
-                entries.append(f" {milliseconds(ours)} | {best} | {_ratio(ratio)} |")
+            for row in levels_of(outcome):
+                best = f"{milliseconds(row.other)} {row.name}" if row.name else "-"
+                entries.append(f" {milliseconds(row.ours)} | {best} | {row.shown_ratio} |")
             lines.append(f"| {outcome.data} | {outcome.setting} |{''.join(entries)}")
         return lines
 
     def summary(self) -> list[str]:
         """Geometric means, the worst cells, and what ran."""
         lines = [
-            "Milliseconds; ratio = best peer / ours; `-`: not reached within the budget. Solvers "
-            "take turns; runs below 20 ms are timed five in a row.",
+            "Milliseconds; ratio = best peer / ours; `-`: not reached within the budget; `<`: only "
+            "the peer arrived, and the time that we had stands for ours. Solvers take turns; runs "
+            "below 20 ms are timed five in a row.",
             "",
         ]
         for k, level in enumerate(LEVELS):
@@ -160,7 +162,7 @@ class Report:
                     f"{found.n_slower}, by more than a tenth in {found.n_lost}; "
                 )
             lines.append(
-                line + f"only we arrived in {found.n_alone}; we did not arrive in {found.n_missed}."
+                line + f"only we arrived in {found.n_alone}; only peers in {found.n_missed}."
             )
         lines += [
             "",
@@ -186,17 +188,17 @@ class Standing:
 def standing(outcomes: list[Outcome], level: int) -> Standing:
     """Sum a family up at the level of that number."""
     rows = [(levels_of(outcome)[level], outcome) for outcome in outcomes]
-    ratios = [(row[3], outcome) for row, outcome in rows if row[3] is not None]
+    ratios = [(row.ratio, outcome) for row, outcome in rows if row.ratio is not None]
     worst, where = min(ratios, key=lambda pair: pair[0], default=(np.nan, None))
     return Standing(
         n_cells=len(ratios),
         mean=float(np.exp(np.mean([np.log(ratio) for ratio, _ in ratios]))) if ratios else np.nan,
         worst=worst,
         worst_cell=f"{where.data} {where.setting}".strip() if where else "",
-        n_slower=sum(ratio < 1.0 for ratio, _ in ratios),
-        n_lost=sum(ratio < 1.0 / TOLERATED for ratio, _ in ratios),
-        n_alone=sum(row[0] is not None and row[1] is None for row, _ in rows),
-        n_missed=sum(row[0] is None for row, _ in rows),
+        n_slower=sum(row.missed or row.ratio < 1.0 for row, _ in rows if row.ratio),
+        n_lost=sum(row.missed or row.ratio < 1.0 / TOLERATED for row, _ in rows if row.ratio),
+        n_alone=sum(row.ours is not None and row.other is None for row, _ in rows),
+        n_missed=sum(row.missed for row, _ in rows),
     )
 
 
@@ -213,20 +215,46 @@ def _only(cell: Cell, solvers: list[str] | None) -> Cell:
     return dataclasses.replace(cell, solvers=kept)
 
 
-def levels_of(outcome: Outcome) -> list[tuple]:
-    """Return our time, the best peer's, its name and the ratio, level by level."""
+class Row(NamedTuple):
+    """A cell at one level; the ratio is an upper bound where a peer arrived and we did not."""
+
+    ours: float | None
+    other: float | None
+    name: str
+    ratio: float | None
+
+    @property
+    def missed(self) -> bool:
+        """Whether a peer arrived and we did not."""
+        return self.ours is None and self.other is not None
+
+    @property
+    def shown_ratio(self) -> str:
+        """Two decimals, marked where it is only known to be less."""
+        if self.ratio is None:
+            return "-"
+        return f"{'<' if self.missed else ''}{self.ratio:.2f}"
+
+
+def levels_of(outcome: Outcome) -> list[Row]:
+    """Return our time, the best peer's, its name and the ratio, level by level.
+
+    Where a peer arrived and we did not, the time that we had stands for ours.
+    """
     rows = []
     for level in LEVELS:
         ours, best = outcome.best(OURS, level), outcome.best_peer(level)
         other, name = best if best else (None, "")
-        rows.append((ours, other, name, other / ours if ours and other else None))
+        ratio = None
+        if other is not None and ours is not None:
+            ratio = other / ours
+        elif other is not None:
+            spent = outcome.at_least(OURS, level)
+            ratio = min(other / spent, 1.0) if spent > 0.0 else 1.0
+        rows.append(Row(ours, other, name, ratio))
     return rows
 
 
-def _ratio(ratio: float | None) -> str:
-    return "-" if ratio is None else f"{ratio:.2f}"
-
-
-def _short(row: tuple) -> str:
-    ours, other, name, ratio = row
-    return f"{milliseconds(ours):>6} | {milliseconds(other):>6} {name:<12.12} {_ratio(ratio):>6}"
+def _short(row: Row) -> str:
+    ours, other = milliseconds(row.ours), milliseconds(row.other)
+    return f"{ours:>6} | {other:>6} {row.name:<12.12} {row.shown_ratio:>6}"

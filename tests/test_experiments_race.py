@@ -9,7 +9,7 @@ import pytest
 from experiments import linear_models
 from experiments.race import LEVELS, OURS, Cell, Outcome, Run, peer, race
 from experiments.race_overview import publish_overview
-from experiments.race_report import Report
+from experiments.race_report import Report, levels_of, standing
 
 
 def approach(tol):
@@ -110,6 +110,33 @@ def test_the_overview_lists_families_and_the_cells_behind(tmp_path):
     assert "| toy | data | /5 | 1e-09 | 2e+03 | 1e+03 | 0.50 |" in page and "absent" not in page
     assert "(../images/linear_models_profile.png)" in page
     assert (tmp_path / "images" / "linear_models_profile.png").stat().st_size > 1000
+
+
+def test_a_cell_in_which_only_a_peer_arrives_counts_against_us(tmp_path):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "images").mkdir()
+    ours, other = Run(OURS, 1e-4, 1e-4, [0.5]), Run("other", 1e-9, 1e-10, [0.2])
+    lost = Outcome("toy", "lost", "/5", [OURS, "other"], [ours, other], {}, budget_s=2.0)
+    won = Outcome("toy", "won", "/5", [OURS, "other"], [Run(OURS, 1e-9, 0.0, [0.02]), other], {})
+    slow = Outcome("toy", "slow", "/5", [OURS, "other"], [Run(OURS, 1e-9, 0.0, [40.0]), other], {})
+    rows = levels_of(lost)
+    assert [row.shown_ratio for row in rows] == ["0.40", "<0.10", "<0.10"]
+    found = standing([lost, won], 2)
+    assert found.n_cells == 2 and found.mean == pytest.approx(1.0)  # of 0.1 and 10
+    assert (found.worst_cell, found.n_lost, found.n_missed) == ("lost /5", 1, 1)
+    lines = [json.dumps(outcome.as_record()) for outcome in (slow, lost)]
+    (tmp_path / "toy.jsonl").write_text("\n".join(lines) + "\n")
+    publish_overview(tmp_path, tmp_path, {"toy": "a toy"})
+    page = (tmp_path / "results" / "linear_models.md").read_text()
+    first = page.partition("furthest behind")[2].splitlines()[4]
+    assert first == "| toy | lost | /5 | 1e-06 | - | 200 | <0.10 |"  # although 0.01 is further
+
+
+def test_a_budget_shorter_than_the_peers_time_is_no_win():
+    other = Run("other", 1e-9, 1e-10, [9.0])
+    outcome = Outcome("toy", "toy", "/5", [OURS, "other"], [other], {}, budget_s=2.0)
+    assert all(row.missed and row.ratio == 1.0 for row in levels_of(outcome))
+    assert standing([outcome], 0).n_lost == 1
 
 
 def test_long_runs_are_followed_by_one_that_aims_at_the_next_level():
