@@ -20,7 +20,10 @@ from bcd.estimators._validation import (
     check_choice,
     check_count,
     check_flag,
+    check_jobs,
     check_number,
+    check_precompute,
+    check_seed,
 )
 
 SELECTIONS = ("gs-q", "cyclic", "random")
@@ -49,6 +52,12 @@ def check_settings(estimator, *own: str) -> None:
     if "selection" in settings:
         check_choice("selection", settings["selection"], SELECTIONS)
     check_verbose(settings.get("verbose", False))
+    if "random_state" in settings:
+        check_seed(settings["random_state"])
+    if "precompute" in settings:
+        check_precompute(settings["precompute"])
+    if settings.get("n_jobs") is not None:
+        check_jobs(settings["n_jobs"])
     callback = settings.get("callback")
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be callable or None, got {callback!r}.")

@@ -7,6 +7,7 @@ import numbers
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import check_array, check_X_y, validate_data
 
@@ -47,6 +48,34 @@ def check_flag(name: str, value):
     """Raise unless ``value`` is a truth value."""
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True or False, got {value!r}.")
+
+
+def check_seed(value):
+    """Raise unless ``value`` can be a ``random_state``."""
+    if isinstance(value, np.random.Generator):
+        return
+    try:
+        check_random_state(value)
+    except ValueError:
+        raise ValueError(
+            "random_state must be None, an integer from 0 to 2**32 - 1 or a numpy generator, "
+            f"got {value!r}."
+        ) from None
+
+
+def check_precompute(value):
+    """Raise unless ``value`` is what scikit-learn takes for ``precompute``."""
+    if isinstance(value, bool | np.bool_) or (isinstance(value, str) and value == "auto"):
+        return
+    if np.asarray(value).ndim != 2:
+        raise ValueError(f"precompute must be True, False, 'auto' or a Gram matrix, got {value!r}.")
+
+
+def check_jobs(value):
+    """Raise unless ``value`` is a number of jobs as joblib counts them."""
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool | np.bool_)
+    if not whole or value == 0:
+        raise ValueError(f"n_jobs must be None or an integer other than 0, got {value!r}.")
 
 
 def check_choice(name: str, value, known):

@@ -21,6 +21,7 @@ from bcd.estimators._validation import (
     check_count,
     check_flag,
     check_number,
+    check_seed,
     check_whole,
     naming_places,
     read_costs,
@@ -168,9 +169,10 @@ class SVC(ClassifierMixin, BaseEstimator):
         check_number("cache_size", self.cache_size, 0.0, above=True)
         check_number("coef0", self.coef0, -np.finfo(np.float64).max)
         check_whole("degree", self.degree, 0)
+        check_seed(self.random_state)
+        check_verbose(self.verbose)
         if not (isinstance(self.max_iter, numbers.Integral) and self.max_iter == -1):
             check_count("max_iter", self.max_iter)
-        check_verbose(self.verbose)
         for name in ("shrinking", "probability", "break_ties"):
             check_flag(name, getattr(self, name))
         if self.probability:
