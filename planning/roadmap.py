@@ -6,27 +6,23 @@ import math
 from contextlib import nullcontext
 from typing import Any, Literal
 
-import networkx
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from graphs import CSRGraph, knn_graph, radius_graph, spatial_order
+from planning._graph_readers import check_vertices, lattice, longest_motion, read_networkx
 from planning._more_vertices import grown_neighbors, join_more, shrunk_radius
 from planning._roads import Roads, make_roads
+from planning._samples import check_count, connection_radius, progress_bar, rejects, scatter
 from problems.worlds._validate import (
     as_float,
-    as_floats,
-    as_index,
     check_flag,
     check_world,
     make_generator,
 )
-from problems.worlds.arrays import GRID, World
-from problems.worlds.kernels import points_are_free
-
-MAX_REJECTIONS = 1000  # samples drawn for each one asked, before a world counts as full
+from problems.worlds.arrays import World
 
 
 class Roadmap:
@@ -133,7 +129,7 @@ class Roadmap:
     def _joined(
         cls, points: ArrayLike, radius: float | None, n_neighbors: int | None, progress: Any
     ) -> Roadmap:
-        array = _check_vertices(points)
+        array = check_vertices(points)
         if (radius is None) == (n_neighbors is None):
             raise ValueError(
                 "exactly one of radius and n_neighbors must be given, "
@@ -146,11 +142,11 @@ class Roadmap:
             if not (np.isfinite(reach) and reach > 0.0):
                 raise ValueError(f"radius must be finite and positive, got {radius}.")
             return cls(array, order, radius_graph(inner, reach, progress=progress), reach)
-        count = min(_check_count("n_neighbors", n_neighbors), len(array) - 1)
+        count = min(check_count("n_neighbors", n_neighbors), len(array) - 1)
         graph = CSRGraph.from_edges(1, [], [])
         if count:
             graph = knn_graph(inner, count, progress=progress)
-        return cls(array, order, graph, _longest(graph), n_neighbors=count or None)
+        return cls(array, order, graph, longest_motion(graph), n_neighbors=count or None)
 
     @classmethod
     def sample(
@@ -206,15 +202,16 @@ class Roadmap:
         5.1 of Karaman and Frazzoli (2011) for nearest neighbours.
         """
         check_world("world", world)
-        n = _check_count("n_samples", n_samples)
+        n = check_count("n_samples", n_samples)
         if connection not in ("radius", "knn"):
             raise ValueError(f"connection must be 'radius' or 'knn', got {connection!r}.")
         if not (np.isfinite(as_float("factor", factor)) and factor > 0.0):
             raise ValueError(f"factor must be finite and positive, got {factor}.")
         rng = make_generator(seed)
-        reject = _rejects(world, free_only)
-        with _progress_bar(2 * n) if verbose else nullcontext() as bar:
-            points, fraction = _scatter(world, n, rng, reject, bar)
+        check_flag("verbose", verbose)
+        reject = rejects(world, free_only)
+        with progress_bar(2 * n) if verbose else nullcontext() as bar:
+            points, fraction = scatter(world, n, rng, reject, bar)
             progress = None if bar is None else bar.update
             if connection == "knn":
                 k = math.ceil(factor * math.e * (1.0 + 1.0 / world.dimension) * math.log(max(n, 2)))
@@ -257,13 +254,13 @@ class Roadmap:
         reach of starts and goals, stays.
         """
         check_world("world", world)
-        n = _check_count("n_samples", n_samples)
+        n = check_count("n_samples", n_samples)
         if world.dimension != self.dimension:
             raise ValueError(
                 f"world must have the roadmap's dimension {self.dimension}, got {world.dimension}."
             )
-        reject = _rejects(world, free_only)
-        added = _scatter(world, n, make_generator(seed), reject)[0]
+        reject = rejects(world, free_only)
+        added = scatter(world, n, make_generator(seed), reject)[0]
         points = np.concatenate((self._points, added))
         before, after = self.n_vertices, len(points)
         reach = shrunk_radius(self._reach, before, after, self.dimension)
@@ -299,28 +296,7 @@ class Roadmap:
         if connectivity not in (4, 8):
             raise ValueError(f"connectivity must be 4 or 8, got {connectivity}.")
         check_world("grid", grid)
-        arrays = grid.arrays()
-        if arrays.kind != GRID:
-            raise ValueError(f"grid must be an occupancy grid, got {type(grid).__name__}.")
-        rows, columns = arrays.blocked.shape
-        resolution = float(arrays.frame[2])
-        row, column = np.divmod(np.arange(rows * columns), columns)
-        points = grid.center_of(np.column_stack((row, column)))
-        order = spatial_order(points)
-        rank = np.empty_like(order)
-        rank[order] = np.arange(len(order), dtype=np.int32)
-        steps = ((0, 1), (1, 0)) if connectivity == 4 else ((0, 1), (1, 0), (1, 1), (1, -1))
-        tails, heads, lengths = [], [], []
-        for down, right in steps:
-            ok = (row + down < rows) & (0 <= column + right) & (column + right < columns)
-            tail = np.flatnonzero(ok)
-            tails.append(rank[tail])
-            heads.append(rank[tail + down * columns + right])
-            lengths.append(np.full(len(tail), resolution * math.hypot(down, right)))
-        graph = CSRGraph.from_edges(
-            len(points), np.concatenate(tails), np.concatenate(heads), np.concatenate(lengths)
-        )
-        return cls(points, order, graph, resolution * (1.0 if connectivity == 4 else math.sqrt(2)))
+        return cls(*lattice(grid, connectivity))
 
     @classmethod
     def from_networkx(cls, graph: Any, *, position: str = "pos") -> Roadmap:
@@ -340,26 +316,7 @@ class Roadmap:
         ValueError
             If the graph is directed, empty, or a node has no finite position.
         """
-        if not isinstance(graph, networkx.Graph):
-            raise ValueError(f"graph must be a networkx graph, got {graph!r}.")
-        if graph.is_directed():
-            raise ValueError("graph must be undirected, got a directed one.")
-        missing = [node for node, data in graph.nodes(data=True) if position not in data]
-        if missing:
-            raise ValueError(
-                f"graph must have {position!r} on every node, got {missing[0]!r} bare."
-            )
-        points = _check_vertices([data[position] for _, data in graph.nodes(data=True)])
-        order = spatial_order(points)
-        rank = np.empty_like(order)
-        rank[order] = np.arange(len(order), dtype=np.int32)
-        number = {node: k for k, node in enumerate(graph.nodes)}
-        ends = np.array(
-            [(number[u], number[v]) for u, v in graph.edges if u != v], dtype=np.int64
-        ).reshape(-1, 2)
-        lengths = np.linalg.norm(points[ends[:, 0]] - points[ends[:, 1]], axis=1)
-        inner = CSRGraph.from_edges(len(points), rank[ends[:, 0]], rank[ends[:, 1]], lengths)
-        return cls(points, order, inner, _longest(inner))
+        return cls(*read_networkx(graph, position))
 
     @property
     def components(self) -> NDArray[np.int32]:
@@ -387,91 +344,3 @@ class Roadmap:
     def caller_ids(self) -> NDArray[np.int32]:
         """The caller's number of each vertex in the hidden order."""
         return self._order
-
-
-def connection_radius(n_samples: int, dimension: int, volume: float) -> float:
-    """Return the radius above which FMT* converges to the optimum, in metres.
-
-    ``2 (1/d)^(1/d) (volume / unit ball)^(1/d) (log n / n)^(1/d)``.
-
-    Parameters
-    ----------
-    n_samples : int
-    dimension : int
-    volume : float
-        Measure of the free space, metres to the power ``dimension``.
-
-    References
-    ----------
-    Janson, Schmerling, Clark, Pavone (2015), "Fast marching tree", Theorem 4.1.
-
-    Examples
-    --------
-    >>> round(connection_radius(10_000, 2, 100.0 * 100.0), 3)
-    2.421
-    """
-    d = dimension
-    ball = math.pi ** (d / 2.0) / math.gamma(d / 2.0 + 1.0)
-    n = max(n_samples, 2)
-    return 2.0 * (volume / (d * ball) * math.log(n) / n) ** (1.0 / d)
-
-
-def _rejects(world: World, free_only: bool | None) -> bool:
-    return world.arrays().kind == GRID if free_only is None else check_flag("free_only", free_only)
-
-
-def _progress_bar(total: int) -> Any:
-    """Bar on the standard error, of vertices drawn and of vertices joined."""
-    from tqdm import tqdm
-
-    return tqdm(total=total, desc="roadmap", unit=" vertices")
-
-
-def _scatter(
-    world: World, n: int, rng: np.random.Generator, reject: bool, bar: Any = None
-) -> tuple[NDArray[np.float64], float]:
-    low, high = world.bounds[:, 0], world.bounds[:, 1]
-    if not reject:
-        if bar is not None:
-            bar.update(n)
-        return rng.uniform(low, high, size=(n, len(low))), 1.0
-    kept: list[NDArray[np.float64]] = []
-    arrays = world.arrays()
-    drawn = accepted = 0
-    while accepted < n:
-        batch = rng.uniform(low, high, size=(max(n, 100), len(low)))
-        free = np.empty(len(batch), np.bool_)
-        points_are_free(arrays, batch, free)
-        kept.append(batch[free])
-        drawn += len(batch)
-        more = int(free.sum())
-        if bar is not None:
-            bar.update(min(more, n - accepted))
-        accepted += more
-        if drawn >= MAX_REJECTIONS * max(n, 100) and accepted < n:
-            raise ValueError(
-                f"world must leave room for n_samples={n}, got {accepted} free of {drawn} drawn."
-            )
-    return np.concatenate(kept)[:n], accepted / drawn
-
-
-def _check_vertices(points: ArrayLike) -> NDArray[np.float64]:
-    array = as_floats("points", points)
-    if array.ndim != 2 or array.shape[0] == 0 or array.shape[1] == 0:
-        raise ValueError(f"points must be of shape (n, d) with n >= 1, got {array.shape}.")
-    if not np.isfinite(array).all():
-        row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
-        raise ValueError(f"points must be finite, got {array[row].tolist()} at row {row}.")
-    return array
-
-
-def _check_count(name: str, value: Any) -> int:
-    whole = isinstance(value, float) and value.is_integer()  # as 1e4 is
-    count = int(value) if whole else as_index(value)
-    if count < 1:
-        raise ValueError(f"{name} must be a positive integer, got {value!r}.")
-    return count
-
-
-def _longest(graph: CSRGraph) -> float:
-    return float(graph.weights.max(initial=0.0)) or 1.0

@@ -5,7 +5,14 @@ import pytest
 
 from planning import DStarLite, FMTStar, FMTx, PathStatus, Roadmap, RRTx, Scratch, UpdateStatus
 from planning.smoothing import smooth
-from problems.worlds import BoxWorld, DiscWorld, OccupancyGrid, PolygonWorld, Union
+from problems.worlds import (
+    BoxWorld,
+    DiscWorld,
+    ForecastDiscWorld,
+    OccupancyGrid,
+    PolygonWorld,
+    Union,
+)
 
 PLANNERS = [DStarLite, FMTStar, FMTx, RRTx, Scratch]
 BOUNDS = ((0.0, 10.0), (0.0, 10.0))
@@ -50,7 +57,7 @@ def test_every_planner_takes_bad_calls_in_every_world(planner_class, kind):
         ]:
             with pytest.raises(ValueError, match=message):
                 ask(start)
-    for limit in (0, -1.0, np.nan, "soon"):
+    for limit in (0, -1.0, np.nan, "soon", "1", True):
         with pytest.raises(ValueError, match="time_limit must be a"):
             planner.plan((1, 1), time_limit=limit)
         with pytest.raises(ValueError, match="time_limit must be a"):
@@ -91,7 +98,7 @@ def test_settings_of_every_planner_are_refused_by_name(planner_class):
             planner_class(*arguments, **options)
 
 
-@pytest.mark.parametrize("value", ["a", None, 1j], ids=str)
+@pytest.mark.parametrize("value", ["a", "1", None, 1j, True], ids=repr)
 def test_what_is_no_number_is_refused_by_name(value):
     discs, boxes, polygons, cells = (WORLDS[k]() for k in ("discs", "boxes", "polygons", "grid"))
     disc = discs.add((1, 1), 1)
@@ -128,6 +135,8 @@ def test_what_is_no_number_is_refused_by_name(value):
         ("graph", lambda: Roadmap.from_networkx(value)),
         ("hysteresis", lambda: FMTx(discs, start, hysteresis=value)),
         ("n_samples", lambda: planner.densify(value)),
+        ("start", lambda: planner.plan((value, 5))),
+        ("goal", lambda: planner.set_goal((5, value))),
         ("path", lambda: smooth(value, discs)),
         ("clearance", lambda: smooth(path, discs, clearance=value)),
     ]:
@@ -181,6 +190,23 @@ def test_a_start_far_outside_leaves_the_next_plan_as_it_would_be(planner_class):
         (lambda w: DiscWorld(((0, 1e300), (0, 1))), "bounds must lie within 1e.60 metres of zero"),
         (lambda w: DiscWorld(((0, 1e-100), (0, 1))), "bounds must be at least 1e-60 metres apart"),
         (lambda w: w.add((1e300, 1), 1.0), "center must lie within 1e.60 of zero"),
+        (lambda w: Roadmap.sample(w, 2**40), "n_samples must be a positive integer of at most"),
+        (lambda w: Roadmap.sample(w, 5, verbose="a"), "verbose must be True or False, got 'a'"),
+        (lambda w: w.changes_since(1.5), r"revision must be an integer .* got 1\.5"),
+        (lambda w: grid().changes_since("now"), "revision must be an integer .* got 'now'"),
+        (lambda w: BoxWorld(BOUNDS).changes_since(None), "revision must be an integer .* got None"),
+        (lambda w: Union(w).changes_since(True), "revision must be an integer .* got True"),
+        (
+            lambda w: grid().cell_of([(1e300, 0)]),
+            r"points must lie within 9.*got \[1e.300",
+        ),
+        (lambda w: grid().to_msg(frame_id=3), "frame_id must be text, got 3"),
+        (lambda w: OccupancyGrid.from_ros(None), "file must be the path of a file, got None"),
+        (lambda w: OccupancyGrid.from_movingai(None), "file must be the path of a file, got None"),
+        (
+            lambda w: ForecastDiscWorld(BOUNDS, 1e10).add((1, 1), 1.0, velocity=(1e55, 0)),
+            r"velocity must lead less than 1e.60 metres far within the horizon of 1e.10 s",
+        ),
     ],
 )
 def test_seeds_flags_and_sizes_are_refused_by_name(make, message):

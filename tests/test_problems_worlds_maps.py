@@ -40,6 +40,12 @@ def expected(shade, mode, negate, occupied=0.65, free=0.25):
     return round((occupancy - free) / (occupied - free) * 100) if mode == "scale" else -1
 
 
+@pytest.mark.parametrize("negate", [2, 0.5, "yes"])
+def test_negate_is_a_truth_value(tmp_path, negate):
+    with pytest.raises(ValueError, match="negate must be"):
+        read_ros(write_map(tmp_path, np.zeros((2, 2), np.uint8), negate=negate))
+
+
 @pytest.mark.parametrize("mode", ["trinary", "scale", "raw"])
 @pytest.mark.parametrize("negate", [0, 1])
 def test_every_shade_follows_map_server(tmp_path, mode, negate):

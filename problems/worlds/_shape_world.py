@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from problems.worlds._queries import Queries
-from problems.worlds._validate import as_index, check_bounds, check_number
+from problems.worlds._validate import as_index, check_bounds, check_number, check_revision
 from problems.worlds.arrays import SHAPES, Shapes, WorldArrays, WorldChanges, arrays_without_grid
 
 _LOG_ENTRIES = 4096  # changes kept; whoever is further behind starts over
@@ -113,12 +113,11 @@ class ShapeWorld(Queries, Generic[Shape]):
         Raises
         ------
         ValueError
-            If ``revision`` lies in the future.
+            If ``revision`` is none there was.
         """
         with self._lock:
             now = self._revision
-            if not 0 <= revision <= now:
-                raise ValueError(f"revision must be between 0 and {now}, got {revision}.")
+            revision = check_revision(revision, now)
             complete = now - revision <= len(self._log)
             n_entries = now - revision if complete else 0
             entries = [self._log[len(self._log) - n_entries + i] for i in range(n_entries)]

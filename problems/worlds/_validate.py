@@ -2,6 +2,8 @@
 
 import operator
 import reprlib
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,18 +16,41 @@ SMALLEST = 1e-60  # metres across, so that they are not zero
 def as_floats(name: str, values: ArrayLike) -> NDArray[np.float64]:
     """Return a copy of ``values`` as an array of floats, of whatever shape."""
     try:
-        return np.array(values, dtype=np.float64, order="C")
+        given = np.asarray(values)
+        if given.dtype.kind == "O" and any(isinstance(v, str | bytes) for v in given.flat):
+            given = given.astype(str)
+        if given.dtype.kind not in "OUSbcMm":
+            return np.array(given, dtype=np.float64, order="C")
+        if given.dtype.kind == "O":  # fractions, say
+            return given.astype(np.float64, order="C")
     except (TypeError, ValueError):
-        message = f"{name} must be an array of numbers, got {reprlib.repr(values)}."
-        raise ValueError(message) from None
+        pass
+    raise ValueError(f"{name} must be an array of numbers, got {reprlib.repr(values)}.")
 
 
 def as_float(name: str, value: Any) -> float:
     """Return ``value`` as a float."""
     try:
-        return float(value)
+        if not isinstance(value, bool | np.bool_ | str | bytes):
+            return float(value)
     except (TypeError, ValueError):
-        raise ValueError(f"{name} must be a number, got {value!r}.") from None
+        pass
+    raise ValueError(f"{name} must be a number, got {value!r}.")
+
+
+def check_revision(revision: Any, now: int) -> int:
+    """Return ``revision`` as one of those there were until ``now``."""
+    known = as_index(revision)
+    if not 0 <= known <= now:
+        raise ValueError(f"revision must be an integer between 0 and {now}, got {revision!r}.")
+    return known
+
+
+def check_file(name: str, file: Any) -> Path:
+    """Return ``file`` as a path."""
+    if not isinstance(file, str | PathLike):
+        raise ValueError(f"{name} must be the path of a file, got {file!r}.")
+    return Path(file)
 
 
 def as_index(value: Any) -> int:

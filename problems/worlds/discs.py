@@ -7,7 +7,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from problems.worlds._disc_log import DiscLog
 from problems.worlds._queries import Queries
-from problems.worlds._validate import LARGEST, as_index, check_bounds, check_number, check_point
+from problems.worlds._validate import (
+    LARGEST,
+    as_index,
+    check_bounds,
+    check_number,
+    check_point,
+    check_revision,
+)
 from problems.worlds.arrays import DISCS, WorldArrays, WorldChanges, arrays_without_grid
 
 
@@ -101,8 +108,7 @@ class DiscWorld(Queries):
             check_point("center", center, self.dimension),
             check_number("radius", radius, positive=True),
         )
-        speed = np.zeros(self.dimension) if velocity is None else velocity
-        speed = check_point("velocity", speed, self.dimension)
+        speed = self._check_velocity(np.zeros(self.dimension) if velocity is None else velocity)
         with self._lock:
             k = self._reserve(1)
             self._velocity[k] = speed
@@ -145,7 +151,7 @@ class DiscWorld(Queries):
         ValueError
             If there is no such disc or a component is not finite.
         """
-        speed = check_point("velocity", velocity, self.dimension)
+        speed = self._check_velocity(velocity)
         with self._lock:
             self._velocity[self._present(disc)] = speed
 
@@ -187,12 +193,11 @@ class DiscWorld(Queries):
         Raises
         ------
         ValueError
-            If ``revision`` lies in the future.
+            If ``revision`` is none there was.
         """
         with self._lock:
             now = self._revision
-            if not 0 <= revision <= now:
-                raise ValueError(f"revision must be between 0 and {now}, got {revision}.")
+            revision = check_revision(revision, now)
             complete, n_moved, before, after = self._log.since(revision, len(self._discs))
         before[:, -1] += self._robot_radius
         after[:, -1] += self._robot_radius
@@ -205,6 +210,9 @@ class DiscWorld(Queries):
             blocked_boxes=np.empty((0, self.dimension, 2)),
             freed_boxes=np.empty((0, self.dimension, 2)),
         )
+
+    def _check_velocity(self, velocity: ArrayLike) -> NDArray[np.float64]:
+        return check_point("velocity", velocity, self.dimension)
 
     def _reserve(self, count: int) -> int:
         """Make room for ``count`` more discs, not yet present; return the first one's id."""

@@ -52,7 +52,7 @@ class FootprintGrid(OccupancyGrid):
             raise ValueError(f"grid must be an OccupancyGrid, got {grid!r}.")
         free = check_flag("unknown_is_free", unknown_is_free)
         self._mask = _footprint_cells(footprint, grid.resolution, grid.yaw, max(grid.shape))
-        super().__init__(grid.values, grid.resolution, grid.origin, 0.0, free, grid.yaw)
+        super().__init__(grid.values, grid.frame, 0.0, free)
 
     def _reach_cells(self) -> int:
         return len(self._mask) // 2 + REACH_CELLS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from problems.worlds._validate import check_number
+from problems.worlds._validate import LARGEST, check_number
 from problems.worlds.arrays import WorldArrays, WorldChanges
 from problems.worlds.discs import DiscWorld
 
@@ -82,6 +82,16 @@ class ForecastDiscWorld(DiscWorld):
     def changes_since(self, revision: int) -> WorldChanges:
         """Return the net changes from ``revision`` to now; see :meth:`DiscWorld.changes_since`."""
         return self._swept.changes_since(revision)
+
+    def _check_velocity(self, velocity: ArrayLike) -> NDArray[np.float64]:
+        speed = super()._check_velocity(velocity)
+        fastest = float(np.abs(speed).max())
+        if fastest > 0.0 and self._horizon > LARGEST / fastest:
+            raise ValueError(
+                f"velocity must lead less than {LARGEST:g} metres far within the horizon of "
+                f"{self._horizon:g} s, got {speed.tolist()}."
+            )
+        return speed
 
     def _record(self, ids: NDArray[np.int64], after: NDArray[np.float64]) -> None:
         super()._record(ids, after)

@@ -12,14 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from problems.worlds import maps, messages
+from problems.worlds._grid_frame import GridFrame, check_frame
 from problems.worlds._snapshots import SnapshotStore
 from problems.worlds._validate import (
-    as_float,
-    as_floats,
     as_index,
     check_flag,
     check_number,
     check_points,
+    check_revision,
 )
 from problems.worlds.arrays import GRID, WorldArrays, WorldChanges
 from problems.worlds.kernels import motions_are_free, points_are_free
@@ -69,20 +69,16 @@ class OccupancyGrid:
     def __init__(
         self,
         values: NDArray[np.int8],
-        resolution: float,
-        origin: tuple[float, float],
+        frame: GridFrame,
         robot_radius: float,
         unknown_is_free: bool,
-        yaw: float = 0.0,
     ):
         self._values = values
-        self._resolution = resolution
-        self._origin = np.array(origin)
+        self._frame = frame
         self._robot_radius = robot_radius
         self._unknown_is_free = unknown_is_free
-        self._yaw = yaw
         rows, cols = values.shape
-        self._bounds = self._boxes_in_metres(np.array([[[0.0, cols], [0.0, rows]]]))[0]
+        self._bounds = frame.boxes_around(np.array([[[0.0, cols], [0.0, rows]]]))[0]
         self._bounds.flags.writeable = False
         self._hard = self._is_hard(values)
         self._lock = threading.RLock()
@@ -128,26 +124,11 @@ class OccupancyGrid:
         cells = _checked_values(values)
         if cells.size == 0:
             raise ValueError(f"values must have at least one cell, got shape {cells.shape}.")
-        corner = as_floats("origin", origin)
-        if corner.shape != (2,) or not np.isfinite(corner).all():
-            raise ValueError(f"origin must be two finite coordinates, got {origin!r}.")
-        turn = as_float("yaw", yaw)
-        if not np.isfinite(turn):
-            raise ValueError(f"yaw must be finite, got {yaw}.")
-        side = check_number("resolution", resolution, positive=True)
-        extent = np.abs(corner).max() + side * sum(cells.shape)
-        if not (1e-30 < side < 1e30 and np.spacing(extent) < 1e-3 * side):
-            raise ValueError(
-                "resolution must tell cells apart in floating point and lie in 1e-30..1e30, "
-                f"got {resolution} with origin {origin!r}."
-            )
         return cls(
             cells,
-            side,
-            (float(corner[0]), float(corner[1])),
+            check_frame(resolution, origin, yaw, cells.shape),
             check_number("robot_radius", robot_radius),
             check_flag("unknown_is_free", unknown_is_free),
-            turn,
         )
 
     @classmethod
@@ -189,8 +170,7 @@ class OccupancyGrid:
 
     def to_msg(self, *, frame_id: str = "map", stamp: float = 0.0) -> dict:
         """Return the cells as a dictionary with the fields of ``nav_msgs/OccupancyGrid``."""
-        corner = (float(self._origin[0]), float(self._origin[1]))
-        ros_map = maps.RosMap(self.values, self._resolution, corner, self._yaw)
+        ros_map = maps.RosMap(self.values, *self._frame)
         return messages.grid_message(ros_map, frame_id, stamp)
 
     def update_from_msg(self, message: Any) -> None:
@@ -199,7 +179,7 @@ class OccupancyGrid:
 
     def __repr__(self) -> str:
         rows, cols = self.shape
-        return f"OccupancyGrid({rows} x {cols} cells of {self._resolution:g} m)"
+        return f"OccupancyGrid({rows} x {cols} cells of {self.resolution:g} m)"
 
     @property
     def dimension(self) -> int:
@@ -212,14 +192,19 @@ class OccupancyGrid:
         return self._bounds
 
     @property
+    def frame(self) -> GridFrame:
+        """Side of a cell, corner and yaw."""
+        return self._frame
+
+    @property
     def origin(self) -> tuple[float, float]:
         """Lower left corner of cell (0, 0), metres."""
-        return float(self._origin[0]), float(self._origin[1])
+        return self._frame.origin
 
     @property
     def yaw(self) -> float:
         """By how much the grid is turned about its origin, radians, counterclockwise."""
-        return self._yaw
+        return self._frame.yaw
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -229,7 +214,7 @@ class OccupancyGrid:
     @property
     def resolution(self) -> float:
         """Side of a cell, metres."""
-        return self._resolution
+        return self._frame.resolution
 
     @property
     def robot_radius(self) -> float:
@@ -249,25 +234,11 @@ class OccupancyGrid:
 
     def cell_of(self, points: ArrayLike) -> NDArray[np.int64]:
         """Return (row, col) of the cells that hold the (k, 2) points; they may lie outside."""
-        array = check_points("points", points, 2)
-        own = (array - self._origin) @ self._turn() / self._resolution
-        return np.floor(own).astype(np.int64)[:, ::-1]
+        return self._frame.cell_of(points)
 
     def center_of(self, cells: ArrayLike) -> NDArray[np.float64]:
         """Return the centres, (k, 2) in metres, of the (k, 2) cells given as (row, col)."""
-        array = check_points("cells", cells, 2)
-        return self._origin + (array[:, ::-1] + 0.5) * self._resolution @ self._turn().T
-
-    def _turn(self) -> NDArray[np.float64]:
-        """Columns are the grid's own axes."""
-        cos, sin = np.cos(self._yaw), np.sin(self._yaw)
-        return np.array([[cos, -sin], [sin, cos]])
-
-    def _boxes_in_metres(self, spans: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the boxes, (k, 2, 2) in metres, around ``spans`` of columns and rows."""
-        corners = np.stack([spans[:, [0, 1], [i, j]] for i in (0, 1) for j in (0, 1)])
-        places = self._origin + corners * self._resolution @ self._turn().T
-        return np.stack((places.min(axis=0), places.max(axis=0)), axis=2)
+        return self._frame.center_of(cells)
 
     def update_window(self, row: int, col: int, values: ArrayLike) -> None:
         """Overwrite a window of cells, as ``map_msgs/OccupancyGridUpdate`` sends them.
@@ -311,13 +282,13 @@ class OccupancyGrid:
             self._refresh(corner + turned.min(axis=0), corner + turned.max(axis=0) + 1)
 
     def _reach_cells(self) -> int:
-        return int(np.ceil(self._robot_radius / self._resolution)) + REACH_CELLS
+        return int(np.ceil(self._robot_radius / self.resolution)) + REACH_CELLS
 
     def _inflate(self, hard: NDArray[np.bool_]) -> tuple[NDArray, NDArray]:
         """Clearance beyond the robot's radius, cut off at the reach, and the inflated cells."""
-        reach = self._reach_cells() * self._resolution
+        reach = self._reach_cells() * self.resolution
         if hard.any():
-            distance = ndimage.distance_transform_edt(~hard, sampling=self._resolution)
+            distance = ndimage.distance_transform_edt(~hard, sampling=self.resolution)
             np.minimum(distance, reach, out=distance)
         else:
             distance = np.full(hard.shape, reach)
@@ -356,7 +327,7 @@ class OccupancyGrid:
             found = ndimage.find_objects(mask.astype(np.int32))
         spans = np.array([[[s.start, s.stop] for s in part[::-1]] for part in found], dtype=float)
         spans += np.asarray(corner)[::-1, None]
-        return self._boxes_in_metres(spans)
+        return self._frame.boxes_around(spans)
 
     def _is_hard(self, values: NDArray[np.int8]) -> NDArray[np.bool_]:
         hard = values >= BLOCKED_FROM
@@ -374,11 +345,11 @@ class OccupancyGrid:
             blocked=blocked,
             frame=np.array(
                 [
-                    *self._origin,
-                    self._resolution,
+                    *self.origin,
+                    self.resolution,
                     self._robot_radius,
-                    np.cos(self._yaw),
-                    np.sin(self._yaw),
+                    np.cos(self.yaw),
+                    np.sin(self.yaw),
                 ]
             ),
         )
@@ -391,13 +362,12 @@ class OccupancyGrid:
         Raises
         ------
         ValueError
-            If ``revision`` lies in the future.
+            If ``revision`` is none there was.
         """
         with self._lock:
             now = self._revision
+            revision = check_revision(revision, now)
             entries = [entry for entry in self._log if entry.revision > revision]
-        if not 0 <= revision <= now:
-            raise ValueError(f"revision must be between 0 and {now}, got {revision}.")
         complete = len(entries) == now - revision
         none = np.empty((0, 2, 2))
         known = entries if complete else []

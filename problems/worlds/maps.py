@@ -11,6 +11,8 @@ import yaml
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from problems.worlds._validate import check_file
+
 FREE_SHADE, UNKNOWN_SHADE, OCCUPIED_SHADE = 254, 205, 0  # what map_saver writes
 UNREADABLE = (
     UnidentifiedImageError,
@@ -60,7 +62,7 @@ def read_ros(file: str | PathLike) -> RosMap:
         If the yaml or the image cannot be read, or a field is missing or out of range; the file
         and field are named.
     """
-    path = Path(file)
+    path = check_file("file", file)
     fields = _read_yaml(path)
     image = Path(str(_field(path, fields, "image")))
     image = image if image.is_absolute() else path.parent / image
@@ -68,7 +70,9 @@ def read_ros(file: str | PathLike) -> RosMap:
     if not resolution > 0:
         raise ValueError(f"{path}: resolution must be positive, got {resolution}.")
     x, y, yaw = _origin(path, fields)
-    negate = bool(_number(path, fields, "negate", 0))
+    negate = _number(path, fields, "negate", 0)
+    if negate not in (0, 1):
+        raise ValueError(f"{path}: negate must be 0 or 1, got {fields['negate']!r}.")
     occupied = _number(path, fields, "occupied_thresh", 0.65)
     free = _number(path, fields, "free_thresh", 0.196)
     if not 0 <= free <= occupied <= 1:
@@ -82,7 +86,7 @@ def read_ros(file: str | PathLike) -> RosMap:
     if not image.is_file():
         raise FileNotFoundError(f"{path}: image must name an existing file, got {image}.")
     shade, opaque = _read_image(image)
-    values = _occupancy(shade, opaque, mode, negate, free, occupied)
+    values = _occupancy(shade, opaque, mode, bool(negate), free, occupied)
     return RosMap(np.ascontiguousarray(values[::-1]), resolution, (x, y), yaw)
 
 
@@ -164,7 +168,7 @@ def write_ros(file: str | PathLike, ros_map: RosMap) -> Path:
     Path
         The yaml file.
     """
-    path = Path(file).with_suffix(".yaml")
+    path = check_file("file", file).with_suffix(".yaml")
     values = np.asarray(ros_map.values)
     shade = np.full(values.shape, UNKNOWN_SHADE, dtype=np.uint8)
     shade[(values >= 0) & (values < 25)] = FREE_SHADE
@@ -201,7 +205,7 @@ def read_movingai(file: str | PathLike) -> NDArray[np.int8]:
     ValueError
         If the header is malformed or its size is not that of the map; file and line are named.
     """
-    path = Path(file)
+    path = check_file("file", file)
     if not path.is_file():
         raise FileNotFoundError(f"file must name an existing Moving AI map, got {path}.")
     lines = path.read_text(encoding="ascii", errors="replace").splitlines()

@@ -106,6 +106,8 @@ def read_update(message: Any) -> Window:
 
 def header(frame_id: str, stamp: float) -> dict:
     """Return a ``std_msgs/Header`` for a time in seconds."""
+    if not isinstance(frame_id, str):
+        raise ValueError(f"frame_id must be text, got {frame_id!r}.")
     if not np.isfinite(as_float("stamp", stamp)):
         raise ValueError(f"stamp must be a finite time in seconds, got {stamp}.")
     seconds = int(np.floor(stamp))

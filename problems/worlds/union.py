@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from problems.worlds._queries import Queries
-from problems.worlds._validate import check_world
+from problems.worlds._validate import check_revision, check_world
 from problems.worlds.arrays import (
     NO_SHAPES,
     SHAPES,
@@ -133,11 +133,10 @@ class Union(Queries):
         Raises
         ------
         ValueError
-            If ``revision`` lies in the future.
+            If ``revision`` is none there was.
         """
         now = self.revision
-        if not 0 <= revision <= now:
-            raise ValueError(f"revision must be between 0 and {now}, got {revision}.")
+        revision = check_revision(revision, now)
         since = self._parts_at.get(revision)
         start = since or (0,) * len(self._worlds)
         found = [world.changes_since(k) for world, k in zip(self._worlds, start, strict=True)]
