@@ -168,7 +168,7 @@ class NativeDStarLite:
         self.make, self.world = search.DStarLitePlanner, scenario.make_world()
         roads = self.roads = scenario.roads
         self.lengths = np.empty(len(roads.indices))
-        blocked_lengths(roads, self.world.arrays(), self.lengths)
+        blocked_lengths(roads, self.world.arrays(), self.lengths, 0, len(roads.points))
         self.tails = np.repeat(np.arange(len(roads.points)), np.diff(roads.indptr))
         self.goal = self._nearest(scenario.goal)
         self.labels = labels = [tuple(point) for point in roads.points.tolist()]
@@ -189,7 +189,7 @@ class NativeDStarLite:
     def prepare(self, reference: Answer) -> None:
         """Find the motions that turned since."""
         before = self.lengths.copy()
-        blocked_lengths(self.roads, self.world.arrays(), self.lengths)
+        blocked_lengths(self.roads, self.world.arrays(), self.lengths, 0, len(self.roads.points))
         turned = np.flatnonzero(before != self.lengths)
         labels, heads = self.labels, self.roads.indices
         self.changed = [

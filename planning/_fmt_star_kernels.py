@@ -10,18 +10,15 @@ UNVISITED, OPEN, CLOSED = 0, 1, 2
 
 
 @kernel
-def grow_tree(roads, arrays, goal_link, heap, state, fresh, cost, parent):
-    """Grow the tree from the vertices that the goal sees until nothing is open.
+def open_linked(roads, arrays, goal_link, heap, state, cost, parent):
+    """Open the vertices that the goal sees, and close those that lie in obstacles.
 
     goal_link : (n,) float64, lengths of free motions to the goal, inf where there is none
-    heap : over n vertices;  state : (n,) uint8;  fresh : (n,) int32, workspaces
+    heap : over n vertices;  state : (n,) uint8, overwritten
     cost : (n,) float64 and parent : (n,) int32 are overwritten; parent is -2 at the goal
-    Returns how many vertices were expanded and how many motions tested.
     """
-    n = cost.shape[0]
     heap_clear(heap)
-    checks = 0
-    for v in range(n):
+    for v in range(cost.shape[0]):
         state[v] = UNVISITED if point_is_free(arrays, roads.points[v]) else CLOSED
         cost[v] = np.inf
         parent[v] = -1
@@ -30,8 +27,18 @@ def grow_tree(roads, arrays, goal_link, heap, state, fresh, cost, parent):
             parent[v] = -2
             state[v] = OPEN
             heap_push(heap, v, goal_link[v])
+
+
+@kernel
+def grow_tree(roads, arrays, heap, state, fresh, cost, parent, budget):
+    """Grow the tree from its open vertices until none is left or ``budget`` are expanded.
+
+    heap, state, cost, parent : as ``open_linked`` left them;  fresh : (n,) int32, workspace
+    Returns how many vertices were expanded and how many motions tested.
+    """
     expanded = 0
-    while heap_peek(heap) >= 0:
+    checks = 0
+    while expanded < budget and heap_peek(heap) >= 0:
         z = heap_peek(heap)
         n_fresh = 0
         for s in range(roads.indptr[z], roads.indptr[z + 1]):

@@ -11,16 +11,17 @@ from problems.worlds.kernels import motion_is_free
 
 
 @kernel
-def blocked_lengths(roads, arrays, cost):
+def blocked_lengths(roads, arrays, cost, first, last):
     """Fill ``cost`` (m,) with lengths, inf where blocked; return how many edges were tested.
 
+    Of the edges whose lower vertex is one of ``first`` to ``last - 1``.
     Among discs each vertex first lists the discs its edges can reach at all.
     """
-    n, d = roads.points.shape
+    d = roads.points.shape[1]
     discs = arrays.discs
     near = np.empty(discs.shape[0], np.int64)
     checks = 0
-    for u in range(n):
+    for u in range(first, last):
         p = roads.points[u]
         count = 0
         if arrays.kind == DISCS:
@@ -48,12 +49,8 @@ def blocked_lengths(roads, arrays, cost):
 
 
 @lean_kernel
-def dijkstra(roads, length, goal_link, heap, cost, parent):
-    """Fill ``cost`` (n,) and ``parent`` (n,) int32 with the shortest-path tree to the goal.
-
-    ``length`` (m,) is inf on blocked edges, ``goal_link`` (n,) inf where the goal is not seen.
-    Returns how many vertices were expanded.
-    """
+def begin_dijkstra(goal_link, heap, cost, parent):
+    """Queue the vertices that see the goal; ``goal_link`` (n,) is inf elsewhere."""
     heap_clear(heap)
     for v in range(cost.shape[0]):
         cost[v] = goal_link[v]
@@ -61,8 +58,17 @@ def dijkstra(roads, length, goal_link, heap, cost, parent):
         if goal_link[v] < np.inf:
             parent[v] = -2
             heap_push_or_update(heap, v, goal_link[v])
+
+
+@lean_kernel
+def dijkstra(roads, length, heap, cost, parent, budget):
+    """Grow the shortest-path tree, ``cost`` (n,) and ``parent`` (n,) int32, by what is queued.
+
+    ``length`` (m,) is inf on blocked edges. Stops after ``budget`` vertices; returns how many
+    were expanded.
+    """
     expanded = 0
-    while heap.size[0] > 0:
+    while heap.size[0] > 0 and expanded < budget:
         z = heap_pop(heap)
         expanded += 1
         g = cost[z]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from planning._anew import PlanAnew
-from planning._fmt_star_kernels import grow_tree
+from planning._fmt_star_kernels import grow_tree, open_linked
 
 
 class FMTStar(PlanAnew):
@@ -31,7 +33,8 @@ class FMTStar(PlanAnew):
     One motion is tested for each vertex that a step of the front meets: the one to its best open
     neighbour. If that is blocked the vertex waits, so costs may be above the shortest on the
     roadmap; they converge to the optimum as samples grow [1]_. The tree is rooted at the goal and
-    grown to the end, so that it answers for any start; ``time_limit`` is checked but not used.
+    grown to the end, so that it answers for any start. One that a ``time_limit`` cuts short is
+    gone on with by the next call, unless the world has changed by then.
 
     References
     ----------
@@ -48,15 +51,17 @@ class FMTStar(PlanAnew):
     True
     """
 
-    def _search(self) -> tuple[int, int]:
+    def _search(self) -> Iterator[tuple[int, int]]:
         n = len(self._cost)
-        return grow_tree(
+        state, fresh = np.empty(n, np.uint8), np.empty(n, np.int32)
+        roads, arrays, heap, cost, parent = (
             self._roads,
             self._arrays,
-            self._goal_link,
             self._heap,
-            np.empty(n, np.uint8),
-            np.empty(n, np.int32),
             self._cost,
             self._parent,
         )
+        open_linked(roads, arrays, self._goal_link, heap, state, cost, parent)
+        yield 0, 0
+        while heap.size[0] > 0:
+            yield grow_tree(roads, arrays, heap, state, fresh, cost, parent, self._budget)

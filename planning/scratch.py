@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 from planning._anew import PlanAnew
-from planning._scratch_kernels import blocked_lengths, dijkstra
+from planning._scratch_kernels import begin_dijkstra, blocked_lengths, dijkstra
 
 
 class Scratch(PlanAnew):
@@ -31,16 +33,31 @@ class Scratch(PlanAnew):
 
     Notes
     -----
-    The whole tree is always computed, so ``time_limit`` is checked but not used.
+    The whole tree is always computed. One that a ``time_limit`` cuts short is gone on with by the
+    next call, unless the world has changed by then.
     """
 
     _length: NDArray[np.float64] | None = None  # (m,), metres, inf where blocked; kept for reuse
 
-    def _search(self) -> tuple[int, int]:
+    def _search(self) -> Iterator[tuple[int, int]]:
         if self._length is None:
             self._length = np.empty(len(self._roads.length))
-        checks = blocked_lengths(self._roads, self._arrays, self._length)
-        expanded = dijkstra(
-            self._roads, self._length, self._goal_link, self._heap, self._cost, self._parent
-        )
-        return expanded, checks
+        first, n = 0, len(self._cost)
+        while first < n:
+            last = min(first + self._budget, n)
+            yield 0, blocked_lengths(self._roads, self._arrays, self._length, first, last)
+            first = last
+        begin_dijkstra(self._goal_link, self._heap, self._cost, self._parent)
+        while self._heap.size[0] > 0:
+            yield (
+                dijkstra(
+                    self._roads, self._length, self._heap, self._cost, self._parent, self._budget
+                ),
+                0,
+            )
+
+    def _settled_cost(self) -> NDArray[np.float64]:
+        heap = self._heap
+        if not self._timed_out or heap.size[0] == 0:
+            return self._cost
+        return np.where(self._cost <= heap.key[heap.order[0]], self._cost, np.inf)

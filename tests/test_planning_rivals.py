@@ -308,18 +308,38 @@ def test_stopping_early_leaves_no_stale_costs(planner_class, monkeypatch):
 
 
 @pytest.mark.parametrize("planner_class", [FMTStar, Scratch])
-def test_planners_that_start_over_never_stop_early(planner_class):
-    world = make_world(4, 1)
-    planner = planner_class(world, 200, seed=0)
-    planner.set_goal((18.0, 18.0))
-    planner.plan((2.0, 2.0), time_limit=1e-9)
+def test_a_search_cut_short_is_gone_on_with_until_the_world_changes(planner_class, monkeypatch):
+    monkeypatch.setattr("planning._anew._BUDGET", 5)
+    world, goal, start = make_world(4, 1), np.array([18.0, 18.0]), (2.0, 2.0)
+    planner = planner_class(world, 400, seed=0)
+    planner.set_goal(goal)
+    assert planner.plan(start, time_limit=1e-9).status is PathStatus.TIMEOUT
+    seen = 0
     for k in range(4):
         world.move(k, (4.0 + 3.0 * k, 12.0))
-        assert planner.update(time_limit=1e-9).status is UpdateStatus.REPAIRED
         anew = planner_class(world, planner.roadmap)
-        anew.set_goal((18.0, 18.0))
-        anew.plan((2.0, 2.0))
+        anew.set_goal(goal)
+        best = anew.plan(start)
+        calls, update = 1, planner.update(time_limit=1e-9)
+        while update.status is UpdateStatus.TIMEOUT:
+            path, cost = planner.path(start), planner.cost_to_goal
+            assert path.status is PathStatus.TIMEOUT
+            if len(path.waypoints):
+                seen += 1
+                assert_path_is_free(path, world.arrays().discs, world.bounds)
+                assert path.cost >= best.cost - 1e-9
+            settled = np.isfinite(cost)
+            np.testing.assert_array_equal(cost[settled], anew.cost_to_goal[settled])
+            calls, update = calls + 1, planner.update(time_limit=1e-9)
+        assert update.status is UpdateStatus.REPAIRED and calls > 10
         np.testing.assert_array_equal(planner.cost_to_goal, anew.cost_to_goal)
+        assert planner.path(start).cost == best.cost
+        assert planner.update(time_limit=1e-9).status is UpdateStatus.UNCHANGED
+    assert seen > 0
+    planner.set_goal((10.0, 18.0))  # what was begun for another goal is not gone on with
+    planner.plan(start, time_limit=1e-9)
+    planner.set_goal(goal)
+    assert planner.plan(start).cost == best.cost
 
 
 @pytest.mark.parametrize("planner_class", ALL)
