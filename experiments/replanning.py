@@ -18,7 +18,8 @@ from pathlib import Path
 from experiments import replanning_scenarios as scenarios
 from experiments import replanning_studies as studies
 from experiments.replanning_race import race
-from experiments.replanning_report import draw, scenario_lines, slow_ticks, versions, write_csv
+from experiments.replanning_report import draw, scenario_lines, versions, write_csv
+from experiments.replanning_tails import slow_ticks, tails
 from experiments.replanning_targets import promises, race_targets
 from experiments.replanning_variants import variants
 from planning import warm_up
@@ -105,7 +106,7 @@ def assemble(output: Path) -> None:
             lines += [part.read_text(encoding="utf-8")]
     raced = [output / f"{name}.csv" for name in RACES if (output / f"{name}.csv").is_file()]
     if raced:
-        lines += [*race_targets(raced), "", *slow_ticks(raced)]
+        lines += [*race_targets(raced), "", *tails(raced), "", *slow_ticks(raced)]
     _write(output / "replanning.md", lines)
 
 

@@ -94,51 +94,6 @@ def scenario_lines(scenario: Scenario, records: list[Record]) -> list[str]:
     return [title, "", note, "", *table(COLUMNS, rows_of(records))]
 
 
-def slow_ticks(files: list[Path], planner: str = "FMTx") -> list[str]:
-    """Say what the slow ticks of a planner are, from the CSV of each race."""
-    header = (
-        "race",
-        "p99 / median",
-        "median tick: ms",
-        "expanded",
-        "motions asked",
-        "slowest 5%: ms",
-        "expanded",
-        "motions asked",
-        "rank correlation of time with expanded + asked / 32",
-    )
-    rows = []
-    for file in files:
-        with file.open(newline="", encoding="utf-8") as stream:
-            found = [row for row in csv.DictReader(stream) if row["planner"] == planner]
-        ticks = np.array(
-            [[float(row[name]) for name in ("seconds", "expanded", "checks")] for row in found[1:]]
-        )
-        order = np.argsort(ticks[:, 0])
-        middle = ticks[order[int(0.4 * len(ticks)) : int(0.6 * len(ticks)) + 1]].mean(axis=0)
-        slow = ticks[order[-max(len(ticks) // 20, 1) :]].mean(axis=0)
-        work = ticks[:, 1] + ticks[:, 2] / 32.0
-        ranks = np.argsort(np.argsort(np.stack((ticks[:, 0], work)), axis=1), axis=1)
-        rows.append(
-            [
-                file.stem,
-                f"{np.percentile(ticks[:, 0], 99) / np.median(ticks[:, 0]):.1f}",
-                f"{1e3 * middle[0]:.2f}",
-                f"{middle[1]:.0f}",
-                f"{middle[2]:.0f}",
-                f"{1e3 * slow[0]:.2f}",
-                f"{slow[1]:.0f}",
-                f"{slow[2]:.0f}",
-                f"{float(np.asarray(np.corrcoef(ranks))[0, 1]):.2f}",
-            ]
-        )
-    note = (
-        "Where the slowest ticks did more work than the median one, that is what they cost; where "
-        "the work is alike, or the correlation low, it is the machine that was busy."
-    )
-    return [f"### Slow ticks of {planner}", "", note, "", *table(header, rows)]
-
-
 def write_csv(file: Path, scenario: Scenario, records: list[Record]) -> None:
     """Write every tick of every planner."""
     with file.open("w", newline="", encoding="utf-8") as stream:

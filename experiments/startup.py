@@ -33,6 +33,7 @@ FIRST_CALLS = {
         "p = FMTx(world, n_samples=500, seed=0); p.set_goal((9, 9)); p.plan((1, 1)); "
         "world.add((3.0, 3.0), 0.5); p.update()",
     ),
+    "planning.warm_up()": ("from planning import warm_up", "warm_up()"),
 }
 
 

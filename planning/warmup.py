@@ -20,8 +20,8 @@ from problems.worlds import BoxWorld, DiscWorld, OccupancyGrid, Union
 def warm_up(*, everything: bool = False) -> None:
     """Run compiled code once, on discs and grids of a few metres.
 
-    To be called at start-up. In a fresh installation this takes a minute or two; afterwards the
-    compiled code lies in numba's cache and is loaded in a few seconds.
+    To be called at start-up. In a fresh installation this compiles; afterwards the compiled code
+    lies in numba's cache and is loaded. ``python -m experiments startup`` times both.
 
     Parameters
     ----------

@@ -9,6 +9,7 @@ from experiments.replanning_planners import OURS
 from experiments.replanning_race import race
 from experiments.replanning_report import COLUMNS, draw, rows_of, scenario_lines, write_csv
 from experiments.replanning_scenarios import doors, moving_discs
+from experiments.replanning_tails import tails
 from experiments.replanning_targets import race_targets
 from experiments.replanning_variants import queues
 
@@ -68,6 +69,23 @@ def test_the_report_holds_the_races_against_the_targets(drawn, tmp_path):
     publish(output, docs)
     assert (docs / "results" / "replanning.md").read_text() == "report"
     assert (docs / "images" / "replanning_small.png").is_file()
+
+
+def test_tails_tell_ticks_with_work_from_those_without(tmp_path):
+    file = tmp_path / "race.csv"
+    rows = [("FMTx", 0, 9.0, 0, 0)]  # the first plan does not count
+    rows += [("FMTx", k, 0.001, 0, 0) for k in range(1, 4)]
+    rows += [("FMTx", 4, 0.010, 10, 0), ("FMTx", 5, 0.030, 20, 320), ("Scratch", 5, 1.0, 1, 1)]
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["planner", "tick", "seconds", "expanded", "checks"])
+        writer.writerows(rows)
+    (line,) = tails([file])[6:]
+    cells = line.strip("| ").split(" | ")
+    assert cells[:3] == ["race", "FMTx", "1.000"] and float(cells[3]) == pytest.approx(29.2)
+    assert cells[5:7] == ["2 of 5", "20.000"]  # the median of 10 and 30 ms
+    assert cells[10:12] == ["1000.0", "1000.0"]  # 10 ms for 10, 30 ms for 20 + 320 / 32
+    assert cells[-1] == "60.0%"
 
 
 def test_every_queue_finds_the_same_costs(drawn):
