@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planning import _edge_kernels as kernels
+from planning._changes import boxes_around
 from planning._moves import ABSENT
 from planning._roads import Roads
-from planning.fmtx import boxes_around
 from problems.worlds.arrays import DISCS, World, WorldArrays
 
 
@@ -62,13 +62,13 @@ class EdgeBook:
                 was, now, n_moved = changes.freed_discs, changes.blocked_discs, changes.n_moved
             else:
                 was, now, n_moved = before.discs, arrays.discs, 0
-            absent, n_touched = np.full(now.shape[1], ABSENT), 0
+            absent, n_turned = np.full(now.shape[1], ABSENT), 0
             pairs = [*zip(was[:n_moved], now[:n_moved], strict=True)]
             pairs += [(disc, absent) for disc in was[n_moved:]]
             pairs += [(absent, disc) for disc in now[n_moved:]]
             for old, new in pairs:
-                n_touched = kernels.move_disc(roads, edges, old, new, n_touched)
-            return edges.turned[: kernels.apply_hits(roads, edges, n_touched)].copy()
+                n_turned = kernels.move_disc(roads, edges, old, new, n_turned)
+            return edges.turned[: kernels.close_turned(edges, n_turned)].copy()
         if before is not None and changes.complete:
             discs = np.concatenate((changes.blocked_discs, changes.freed_discs))
             boxes = np.concatenate((changes.blocked_boxes, changes.freed_boxes))

@@ -16,6 +16,9 @@ from planning._roads import Roads, collect_in_box
 from problems.worlds._disc_kernels import disc_hits_segment
 from problems.worlds.kernels import motion_is_free, point_is_free
 
+LISTED = 1  # a stamp: the edge is in ``touched``, or in ``turned`` and has turned
+BACK_AGAIN = 2  # the edge is in ``turned``, and is again what it was
+
 
 class Edges(NamedTuple):
     """Collision answers of one planner; ``m`` slots, both slots of an edge always agree.
@@ -31,7 +34,7 @@ class Edges(NamedTuple):
     hindered: NDArray[np.uint8]  # (n,), 1 if an edge was found blocked, or its end covered
     counted: NDArray[np.uint8]  # (1,), 1 if discs are counted, and so no answer is ever stale
     hits: NDArray[np.int32]  # (m,), discs that touch the edge, where these are counted
-    stamp: NDArray[np.uint8]  # (m,), 1 while the edge is listed in ``touched``
+    stamp: NDArray[np.uint8]  # (m,), above 0 while the edge is listed; see BACK_AGAIN
     touched: NDArray[np.int32]  # (m,), lower slots of the edges a change may have turned
     turned: NDArray[np.int32]  # (m,), lower slots of the edges that did turn
     tails: NDArray[np.int32]  # (m,), the vertex that owns each slot
@@ -153,15 +156,16 @@ def _gaps_to_disc(roads, edges, was, now):
 
 
 @inner_kernel
-def turn_disc(roads, edges, was, now, n_touched):
-    """Bring ``hits`` in line with a disc that ``was`` (d + 1,) there and ``now`` is here.
+def turn_disc(roads, edges, was, now, n_turned):
+    """Follow a disc that ``was`` (d + 1,) there and ``now`` is here, in ``hits`` and ``cost``.
 
     A radius below zero stands for a disc that is not there. Edges whose hits leave or reach zero
-    are appended to ``touched``; its new length is returned. An edge is met once: from the end
+    are appended to ``turned``; its new length is returned. An edge is met once: from the end
     whose gap to the nearer of both discs is smaller, which is at most half the edge's length.
     """
     points, indptr, indices, length = roads.points, roads.indptr, roads.indices, roads.length
     near, gap, met, hits = edges.near, edges.gap, edges.met, edges.hits
+    stamp, turned = edges.stamp, edges.turned
     d = points.shape[1]
     squared_was = was[d] * was[d] if was[d] >= 0.0 else -1.0
     squared_now = now[d] * now[d] if now[d] >= 0.0 else -1.0
@@ -198,16 +202,21 @@ def turn_disc(roads, edges, was, now, n_touched):
             turn = after - before
             if turn == 0:
                 continue
-            e = np.int64(s) if u < v else np.int64(roads.reverse[s])
+            opposite = np.int64(roads.reverse[s])
+            e = np.int64(s) if u < v else opposite
             old = hits[e]
             hits[e] = old + turn
-            if (old == 0 or old + turn == 0) and edges.stamp[e] == 0:
-                edges.stamp[e] = 1
-                edges.touched[n_touched] = e
-                n_touched += 1
+            if old == 0 or old + turn == 0:
+                edges.cost[s] = edges.cost[opposite] = np.inf if old == 0 else length[s]
+                if stamp[e] == 0:
+                    stamp[e] = LISTED
+                    turned[n_turned] = e
+                    n_turned += 1
+                else:
+                    stamp[e] = LISTED + BACK_AGAIN - stamp[e]
     for i in range(kept):
         gap[near[i]] = np.inf
-    return n_touched
+    return n_turned
 
 
 @inner_kernel
@@ -221,33 +230,28 @@ def discs_meet(was, now):
 
 
 @lean_kernel
-def move_disc(roads, edges, was, now, n_touched):
-    """Bring ``hits`` in line with a disc that went from ``was`` to ``now`` (d + 1,), however far.
+def move_disc(roads, edges, was, now, n_turned):
+    """Follow a disc that went from ``was`` to ``now`` (d + 1,), however far; see ``turn_disc``.
 
-    Returns the new length of ``touched``.
+    Returns the new length of ``turned``, which is to be closed by ``close_turned``.
     """
     if was[-1] < 0.0 or now[-1] < 0.0 or discs_meet(was, now):
-        return turn_disc(roads, edges, was, now, n_touched)
-    n_touched = turn_disc(roads, edges, was, edges.absent, n_touched)
-    return turn_disc(roads, edges, edges.absent, now, n_touched)
+        return turn_disc(roads, edges, was, now, n_turned)
+    n_turned = turn_disc(roads, edges, was, edges.absent, n_turned)
+    return turn_disc(roads, edges, edges.absent, now, n_turned)
 
 
 @lean_kernel
-def apply_hits(roads, edges, n_touched):
-    """Bring ``cost`` in line with ``hits`` for the touched edges; return how many ``turned``."""
-    n_turned = 0
-    for i in range(n_touched):
-        e = edges.touched[i]
+def close_turned(edges, n_turned):
+    """Drop from ``turned`` what several discs together have left as it was; return its length."""
+    kept = 0
+    for i in range(n_turned):
+        e = edges.turned[i]
+        if edges.stamp[e] == LISTED:
+            edges.turned[kept] = e
+            kept += 1
         edges.stamp[e] = 0
-        was_blocked = edges.cost[e] == np.inf
-        if was_blocked == (edges.hits[e] > 0):
-            continue
-        cost = roads.length[e] if was_blocked else np.inf
-        edges.cost[e] = cost
-        edges.cost[roads.reverse[e]] = cost
-        edges.turned[n_turned] = e
-        n_turned += 1
-    return n_turned
+    return kept
 
 
 @inner_kernel
@@ -319,7 +323,7 @@ def touch_boxes(roads, edges, boxes, n_touched):
                         meets = False
                         break
                 if meets:
-                    edges.stamp[e] = 1
+                    edges.stamp[e] = LISTED
                     edges.touched[n_touched] = e
                     n_touched += 1
     return n_touched

@@ -5,7 +5,7 @@ import numpy as np
 from graphs._jit import inner_kernel, lean_kernel
 from planning import _tree_kernels as trees
 from planning._edge_kernels import (
-    apply_hits,
+    close_turned,
     move_disc,
     retest_touched,
     test_all_edges,
@@ -34,7 +34,7 @@ def follow_moves(roads, edges, tree, arrays, moves, goals, start, bound, budget)
     Those beyond a ``budget``, counted as by ``settle``, go on waiting. Returns the number of edges
     that turned (``turned``), or -1 if no move was followed, and the work done.
     """
-    n_touched = 0
+    n_turned = 0
     followed = 0
     spent = 0
     before = edges.checks[0]
@@ -44,7 +44,7 @@ def follow_moves(roads, edges, tree, arrays, moves, goals, start, bound, budget)
                 break
             was, now = moves.was[i], moves.now[i]
             if edges.counted[0]:
-                n_touched = move_disc(roads, edges, was, now, n_touched)
+                n_turned = move_disc(roads, edges, was, now, n_turned)
                 spent = (edges.checks[0] - before) // CHECKS_A_VERTEX
             else:
                 near = lapse_move(roads, edges, tree, arrays, was, now)
@@ -54,7 +54,7 @@ def follow_moves(roads, edges, tree, arrays, moves, goals, start, bound, budget)
     if followed == 0:
         return -1, spent
     edges.age[0] += 1 - edges.counted[0]
-    return apply_hits(roads, edges, n_touched), spent
+    return close_turned(edges, n_turned), spent
 
 
 @inner_kernel

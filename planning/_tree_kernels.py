@@ -245,7 +245,8 @@ def offer(tree, x, parent, cost):
 def seek_parents(roads, edges, tree, arrays):
     """Find every orphan its best free neighbour that still hangs in the tree, if there is one."""
     indptr, indices, cost = roads.indptr, roads.indices, tree.cost
-    length = edges.cost if edges.counted[0] else roads.length
+    counted = edges.counted[0] != 0  # then lengths say what is blocked, and nothing is stale
+    length = edges.cost if counted else roads.length
     for i in range(tree.counts[ORPHANS]):
         x = tree.orphans[i]
         while True:
@@ -256,6 +257,9 @@ def seek_parents(roads, edges, tree, arrays):
                 u = indices[s]
                 through = cost[u] + length[s]
                 if through < best:
+                    if counted:
+                        best, slot = through, s
+                        continue
                     asks = is_stale(edges.known, edges.since, x, s, u)
                     if asks or edges.cost[s] < np.inf:
                         best, slot, stale = through, s, asks
@@ -309,6 +313,24 @@ def accept_offers(roads, tree, focused):
 
 
 @inner_kernel
+def _best_reached(roads, edges, cost, x):
+    """Return the slot of the motion from ``x`` to the reached vertex it would cost least through.
+
+    Motions known to be blocked are passed over. One such test is mostly all that ``x`` takes,
+    where one for every vertex that improves on the last would take several.
+    """
+    best = np.inf
+    slot = -1
+    for s in range(roads.indptr[x], roads.indptr[x + 1]):
+        u = roads.indices[s]
+        through = cost[u] + roads.length[s]
+        if through < best:
+            if edges.cost[s] < np.inf or is_stale(edges.known, edges.since, x, s, u):
+                best, slot = through, s
+    return np.int64(slot)
+
+
+@inner_kernel
 def expand(roads, edges, tree, arrays, focused, bound, budget):
     """Expand queued vertices in order until the first key reaches ``bound`` or ``budget`` is spent.
 
@@ -321,7 +343,8 @@ def expand(roads, edges, tree, arrays, focused, bound, budget):
     heap = tree.heap
     indptr, indices, points = roads.indptr, roads.indices, roads.points
     cost = tree.cost
-    length = edges.cost if edges.counted[0] else roads.length
+    counted = edges.counted[0] != 0  # then lengths say what is blocked, and nothing is stale
+    length = edges.cost if counted else roads.length
     known, since, answer = edges.known, edges.since, edges.cost
     parent, stamp, before, moved = tree.parent, tree.stamp, tree.before, tree.moved
     counts, focus, drift = tree.counts, tree.focus, tree.drift[0]
@@ -349,16 +372,29 @@ def expand(roads, edges, tree, arrays, focused, bound, budget):
                 if key >= bound[0]:
                     later = min(later, key)
                     continue
-                if is_stale(known, since, z, s, x):
-                    tested += 1
-                    if cost[x] == np.inf and is_covered(roads, edges, arrays, z, x):
+                via = z
+                if not counted:
+                    if is_stale(known, since, z, s, x):
+                        tested += 1
+                        if cost[x] == np.inf:
+                            if is_covered(roads, edges, arrays, z, x):
+                                continue
+                            slot = _best_reached(roads, edges, cost, x)
+                            if slot != roads.reverse[s]:
+                                if test_edge(roads, edges, arrays, x, slot):
+                                    via = indices[slot]
+                                    through = cost[via] + length[slot]
+                                else:
+                                    tested += 1
+                        if via == z and not test_edge(
+                            roads, edges, arrays, np.int32(z), np.int64(s)
+                        ):
+                            continue
+                    elif answer[s] == np.inf:
                         continue
-                    if not test_edge(roads, edges, arrays, np.int32(z), np.int64(s)):
-                        continue
-                elif answer[s] == np.inf:
-                    continue
+                    key = through + distance(points, x, focus) if focused else through
                 note(stamp, before, moved, counts, cost, x)
-                parent[x] = z
+                parent[x] = via
                 cost[x] = through
                 heap_push_or_update(heap, x, key + drift)
                 bound[0] = min(bound[0], through + start_link[x])

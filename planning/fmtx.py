@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,13 @@ from numpy.typing import NDArray
 from graphs.heap import heap_clear
 from planning import _edge_kernels as edge_kernels
 from planning import _tree_kernels as tree_kernels
+from planning._changes import (
+    Change,
+    changed_boxes,
+    everything_new,
+    moved_discs,
+    nothing_changed,
+)
 from planning._growth import carry_edges, carry_tree
 from planning._kept_path import keep_path
 from planning._moves import (
@@ -22,11 +29,6 @@ from planning._moves import (
 from planning._planner import Links, Planner
 from planning._published_kernels import adopt_published, repair_published, settle_published
 from planning._repair_kernels import (
-    LAPSE,
-    MOVES,
-    NOTHING_CHANGED,
-    RETEST,
-    TEST_ALL,
     rejoin_goals,
     repair,
     settle,
@@ -40,16 +42,6 @@ from problems.worlds.kernels import motion_is_free
 COLLISION = ("lazy", "proactive", "auto")
 _BUDGET = 1000  # vertices expanded between two looks at the clock
 _NO_LIMIT = np.iinfo(np.int64).max // 64
-
-
-class _Change(NamedTuple):
-    """How edges are to follow the world, and where they may have turned."""
-
-    mode: int
-    was: NDArray[np.float64]  # (k, d + 1), discs before and after, where these are counted
-    now: NDArray[np.float64]  # (l, d + 1)
-    blocked: NDArray[np.float64]  # (k, d, 2), where something came, metres
-    freed: NDArray[np.float64]  # (l, d, 2), where something went away
 
 
 class FMTx(Planner):
@@ -164,8 +156,7 @@ class FMTx(Planner):
         self._lazy = not self._counted and collision != "proactive"
         self._moves = no_moves(world.dimension)
         self._bound = np.full(1, np.inf)  # cost of the robot as far as known
-        self._nowhere = np.empty((0, world.dimension, 2))
-        self._none = np.empty((0, world.dimension + 1))
+        self._unchanged = nothing_changed(world.dimension)
 
     @property
     def cost_to_goal(self) -> NDArray[np.float64]:
@@ -380,7 +371,7 @@ class FMTx(Planner):
             path = self._path(self._start, None)
             self._kept = path.waypoints if path.solved else self._kept[:0]
 
-    def _follow(self, change: _Change, budget: int) -> int:
+    def _follow(self, change: Change, budget: int) -> int:
         """Bring the tree in line with what changed; return the work done, as ``settle`` does."""
         state = (self._roads, self._edges, self._tree, self._arrays, change.mode)
         boxes = np.concatenate((change.blocked, change.freed))
@@ -409,48 +400,34 @@ class FMTx(Planner):
             budget,
         )
 
-    def _take_changes(self, same_world: bool, limited: bool) -> _Change:
+    def _take_changes(self, same_world: bool, limited: bool) -> Change:
         """Take the next snapshot of the world, and say how and where edges are to follow it.
 
         In ``limited`` time motions are tested one by one, when the search wants them.
         """
-        nowhere, none = self._nowhere, self._none
-        before = self._arrays
-        if before is not None:
-            if same_world:
-                return _Change(NOTHING_CHANGED, none, none, nowhere, nowhere)
+        before, changes = self._arrays, None
+        if before is None:
+            self._arrays, self._revision = self._read_world()
+        elif same_world:
+            return self._unchanged
+        else:
             while True:
                 changes = self._world.changes_since(self._revision)
                 self._arrays = self._world.arrays()
                 if self._world.revision == changes.revision:
                     break
             self._revision = changes.revision
-        else:
-            self._arrays, self._revision = self._read_world()
         if self._has_moves:
-            was, now, n_moved = none, self._arrays.discs, 0
+            change, n_moved = moved_discs(before, self._arrays, changes)
             if before is None:
                 self._edges.known[:] = self._counted
-            elif changes.complete:
-                was, now, n_moved = changes.freed_discs, changes.blocked_discs, changes.n_moved
-            else:
-                was = before.discs
             if before is not None or self._counted:  # else all is asked in this snapshot
-                self._moves = add_moves(self._moves, was, now, n_moved)
-            return _Change(MOVES, was, now, nowhere, nowhere)
+                self._moves = add_moves(self._moves, change.was, change.now, n_moved)
+            return change
         lazy = self._lazy or limited
-        if before is None or not changes.complete:
-            if before is not None:  # all that is known is forgotten, the tree too
-                self._forget_tree()
-                edge_kernels.forget_answers(self._roads, self._edges)
-            return _Change(LAPSE if lazy else TEST_ALL, none, none, nowhere, nowhere)
-        blocked = boxes_around(changes.blocked_boxes, changes.blocked_discs)
-        freed = boxes_around(changes.freed_boxes, changes.freed_discs)
-        return _Change(LAPSE if lazy else RETEST, none, none, blocked, freed)
-
-
-def boxes_around(boxes: NDArray[np.float64], discs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return ``boxes`` (k, d, 2) and those around ``discs`` (l, d + 1), metres."""
-    center, radius = discs[:, :-1], discs[:, -1:]
-    around = np.stack((center - radius, center + radius), axis=2)
-    return np.ascontiguousarray(np.concatenate((boxes, around)))
+        if changes is not None and changes.complete:
+            return changed_boxes(changes, lazy)
+        if before is not None:  # all that is known is forgotten, the tree too
+            self._forget_tree()
+            edge_kernels.forget_answers(self._roads, self._edges)
+        return everything_new(self._world.dimension, lazy)
