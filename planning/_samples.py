@@ -88,6 +88,8 @@ def check_count(name: str, value: Any) -> int:
     """Return ``value`` as a number of vertices or neighbours."""
     whole = isinstance(value, float) and value.is_integer()  # as 1e4 is
     count = int(value) if whole else as_index(value)
-    if not 1 <= count <= MOST:
-        raise ValueError(f"{name} must be a positive integer of at most {MOST}, got {value!r}.")
+    if count < 1:
+        raise ValueError(f"{name} must be a positive integer, got {value!r}.")
+    if count > MOST:
+        raise ValueError(f"{name} must be at most {MOST}, got {value!r}.")
     return count

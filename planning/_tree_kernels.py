@@ -380,10 +380,12 @@ def expand(roads, edges, tree, arrays, focused, bound, budget):
                             if is_covered(roads, edges, arrays, z, x):
                                 continue
                             slot = _best_reached(roads, edges, cost, x)
-                            if slot != roads.reverse[s]:
-                                if test_edge(roads, edges, arrays, x, slot):
-                                    via = indices[slot]
-                                    through = cost[via] + length[slot]
+                            u = indices[slot]
+                            if u != z:
+                                asks = is_stale(known, since, x, slot, u)
+                                if not asks or test_edge(roads, edges, arrays, x, slot):
+                                    via = u
+                                    through = cost[u] + length[slot]
                                 else:
                                     tested += 1
                         if via == z and not test_edge(

@@ -42,7 +42,7 @@ def check_revision(revision: Any, now: int) -> int:
     """Return ``revision`` as one of those there were until ``now``."""
     known = as_index(revision)
     if not 0 <= known <= now:
-        raise ValueError(f"revision must be an integer between 0 and {now}, got {revision!r}.")
+        raise ValueError(f"revision must be between 0 and {now}, got {revision!r}.")
     return known
 
 
