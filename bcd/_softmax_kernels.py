@@ -79,12 +79,28 @@ def apply_curvature(P, weight, D, out):
 
 @kernel
 def sweep_softmax(
-    ptr, index, value, P, weight, D, mean, diagonal, gradient, l1, l2, X, U, n_sweeps, tol
+    ptr,
+    index,
+    value,
+    P,
+    weight,
+    D,
+    mean,
+    diagonal,
+    gradient,
+    l1,
+    l2,
+    X,
+    U,
+    lower,
+    upper,
+    n_sweeps,
+    tol,
 ):
-    """Descend on the quadratic model plus ``l1 |u|`` by exact coordinate updates.
+    """Descend on the quadratic model plus ``l1 |u|`` between bounds by exact coordinate updates.
 
     D, mean : (K, n) and (n,) ``(U - X) W'`` and ``p'd``, kept up to date;  U : (K, k) changed
-    gradient : (K, k) of the smooth part at X;  l1, l2 : (k,)
+    gradient : (K, k) of the smooth part at X;  l1, l2, lower, upper : (k,)
     Returns the sum over coordinates of what the last full sweep's updates gained, doubled.
     """
     n_classes, k = U.shape
@@ -106,6 +122,7 @@ def sweep_softmax(
                     new = (target - l1[j]) / diagonal[c, j]
                 elif target < -l1[j]:
                     new = (target + l1[j]) / diagonal[c, j]
+                new = min(max(new, lower[j]), upper[j])
                 step = new - U[c, j]
                 if step != 0.0:
                     U[c, j] = new

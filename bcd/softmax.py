@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bcd.design import Design, nonzero_columns
 from bcd.result import Result, Status
 from bcd.softmax_block import SoftmaxBlock, SoftmaxScores
-from bcd.softmax_newton import FORMED, certify_softmax, descend_softmax, free_dual
+from bcd.softmax_newton import FORMED, Box, certify_softmax, descend_softmax, free_dual
 from bcd.working_set import FIRST_BLOCK, Progress, _Books, _outcome
 
 Matrix = NDArray[np.float64]
@@ -34,6 +34,7 @@ def solve_softmax(
     intercept0: NDArray[np.float64] | None = None,
     tol: float,
     max_iter: int,
+    bounds: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
     callback: Callable[[Progress], bool | None] | None = None,
 ) -> Result:
     """Minimise until the duality gap is below tol.
@@ -51,6 +52,8 @@ def solve_softmax(
         On the duality gap, in units of the objective.
     max_iter : int
         Block updates at most.
+    bounds : pair of ndarray of shape (n_features,), default=None
+        Lower and upper bounds of each class's coefficients.
     callback : callable, default=None
         Called with a :class:`Progress` after each update; a true answer stops the run.
 
@@ -69,6 +72,13 @@ def solve_softmax(
     X = np.zeros((n_classes, design.shape[1]))
     if x0 is not None:
         X[:, everything] = x0[:, everything]
+    whole = None
+    if bounds is not None:
+        # to shift an unpenalised feature in all classes alike costs nothing: one bound is none
+        void = (l1 == 0.0) & (l2 == 0.0) & ((bounds[0] == -np.inf) | (bounds[1] == np.inf))
+        ends = np.where(void, -np.inf, bounds[0]), np.where(void, np.inf, bounds[1])
+        whole = Box(*ends, np.sqrt(design.squares))
+        X = np.clip(X, whole.lower, whole.upper)
     start = everything[(l1[everything] == 0.0) | X[:, everything].any(axis=0)]
     block.append(start)
     in_block[start] = True
@@ -84,14 +94,16 @@ def solve_softmax(
             U[:, 0] += scores.center()
         b1 = np.concatenate([np.zeros(offset), l1[block.columns]])
         b2 = np.concatenate([np.zeros(offset), l2[block.columns]])
-        V = free_dual(scores, block, U, b1, b2)
+        box = None if whole is None else whole.take(block.columns, design.shape[0], offset)
+        V = free_dual(scores, block, U, b1, b2, box)
         dual = scores.weight * (V - scores.target)
         if len(block.columns) == len(everything):
             c = -block.correlate(dual)[:, offset:][:, np.argsort(block.columns)]
         else:
             c = -np.array([design.correlate(own, everything) for own in dual])
+        seen = None if whole is None else whole.take(everything, 0, 0)
         certificate = certify_softmax(
-            scores, V, c, X[:, everything], l1[everything], l2[everything]
+            scores, V, c, X[:, everything], l1[everything], l2[everything], seen
         )
         support = np.flatnonzero(X).astype(np.int32)
         books.enter(certificate, len(block.columns), support)
@@ -105,7 +117,10 @@ def solve_softmax(
         if status is not None:
             break
         best_gap = min(best_gap, certificate.gap)
-        excess = np.maximum(np.abs(c) - l1[everything], 0.0).max(axis=0)
+        excess = np.maximum(np.abs(c) - l1[everything], 0.0)
+        if seen is not None:  # a zero may not leave through a bound
+            excess = np.where(np.where(c > 0.0, seen.upper > 0.0, seen.lower < 0.0), excess, 0.0)
+        excess = excess.max(axis=0)
         gains = excess**2 / (design.squares[everything] + l2[everything])
         score = np.where(in_block[everything], 0.0, gains)
         violating = np.flatnonzero(score)
@@ -127,9 +142,16 @@ def solve_softmax(
             inner_tol = 1e-6 * tol  # the last Newton steps cost little and gain many digits
         b1 = np.concatenate([np.zeros(offset), l1[block.columns]])
         b2 = np.concatenate([np.zeros(offset), l2[block.columns]])
-        U = descend_softmax(scores, block, U, b1, b2, inner_tol)
+        if whole is not None:
+            box = whole.take(block.columns, design.shape[0], offset)
+        U = descend_softmax(
+            scores, block, U, b1, b2, inner_tol, **({} if box is None else {"box": box})
+        )
         X[:, block.columns] = U[:, offset:]
         n_iter += 1
+    if bounds is not None:
+        X[:, void] += np.maximum(bounds[0][void] - X[:, void].min(axis=0), 0.0)
+        X[:, void] -= np.maximum(X[:, void].max(axis=0) - bounds[1][void], 0.0)
     c0 = np.zeros(n_classes)
     if intercept:
         c0 = U[:, 0] - block.shift(U)

@@ -9,25 +9,50 @@ and conjugate gradients, preconditioned by the diagonal or by one factor that th
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, lapack
 
+from bcd._penalty_kernels import feasible_scale, fenchel_gap
 from bcd._softmax_kernels import softmax_distance, sweep_softmax
+from bcd.duality import ROUNDING as PULL_ROUNDING
 from bcd.glm import DualCertificate
 from bcd.glm_newton import NEAR, accuracy, minimise_model, solve_definite
+from bcd.separable import Separable
 from bcd.softmax_block import HALVINGS, SoftmaxBlock, SoftmaxScores
 
 Matrix = NDArray[np.float64]
+Vector = NDArray[np.float64]
 MAX_ROUNDS = 300
 SLOW = 1e-8  # of the objective: a smaller decrease is none
 ROUNDING = 1e-15  # of the losses: a gap below it cannot be told from zero
 MODEL_ROUNDS = 6
+SWEEPS = 200  # of a model between bounds
 CG_STEPS = 500
 FORMED = 1000  # coordinates up to which a Hessian is formed where there is an l1 term
 FACTORED = 150  # the same where there is none, conjugate gradients being cheaper beyond
 LARGEST_COPY = 10_000_000  # entries of the dense columns that this takes
 SHARED = 20  # features a class up to which the shared factor pays
+
+
+class Box(NamedTuple):
+    """Bounds that each class's coefficients have, and the columns' lengths; all of shape (k,)."""
+
+    lower: Vector
+    upper: Vector
+    lengths: Vector
+
+    def take(self, columns, n_samples: int, offset: int) -> Box:
+        """Return the bounds of some columns, behind an intercept's where ``offset`` is 1."""
+        first = -np.inf, np.inf, np.sqrt(n_samples)
+        return Box(
+            *(
+                np.concatenate([np.full(offset, one), part[columns]])
+                for one, part in zip(first, self, strict=True)
+            )
+        )
 
 
 def penalty_terms(c, X, l1, l2, scale: float) -> Matrix:
@@ -39,7 +64,9 @@ def penalty_terms(c, X, l1, l2, scale: float) -> Matrix:
     return np.where(ridged | (l1 > 0.0), terms, 0.0)
 
 
-def certify_softmax(scores: SoftmaxScores, V: Matrix, c: Matrix, X, l1, l2) -> DualCertificate:
+def certify_softmax(
+    scores: SoftmaxScores, V: Matrix, c: Matrix, X, l1, l2, box: Box | None = None
+) -> DualCertificate:
     """Bound how far ``X`` is from the minimum by dual probabilities on the way from y to V.
 
     Parameters
@@ -51,8 +78,21 @@ def certify_softmax(scores: SoftmaxScores, V: Matrix, c: Matrix, X, l1, l2) -> D
         ``A' w (y - V)``.
     X : ndarray of shape (n_classes, k)
     l1, l2 : ndarray of shape (k,)
+    box : Box, default=None
+        None where there are no bounds.
     """
     objective = scores.value + float((l1 * np.abs(X) + 0.5 * l2 * X * X).sum())
+    if box is not None:
+        parts = (np.tile(part, len(X)) for part in (l1, l2, box.lower, box.upper))
+        penalty = Separable(*parts)
+        sizes = np.linalg.norm(scores.weight * (V - scores.target), axis=1)
+        noise = PULL_ROUNDING * np.outer(sizes, box.lengths).ravel()
+        scale = float(feasible_scale(c.ravel(), *penalty))
+        gap = fenchel_gap(scale, c.ravel(), X.ravel(), *penalty, noise)
+        if scale != 1.0 or V is not scores.P:
+            dual = (1.0 - scale) * scores.target + scale * V
+            gap += softmax_distance(scores.P, dual, scores.weight)
+        return DualCertificate(objective, max(float(gap), 0.0), scale)
     size, limit = np.abs(c), l1 + l2 * np.abs(X)
     binding = (size > limit) & (l1 > 0.0)
     scale = float((limit[binding] / size[binding]).min()) if binding.any() else 1.0
@@ -67,9 +107,17 @@ def certify_softmax(scores: SoftmaxScores, V: Matrix, c: Matrix, X, l1, l2) -> D
     return DualCertificate(objective, max(best[0], 0.0), best[1])
 
 
-def free_dual(scores: SoftmaxScores, block: SoftmaxBlock, U: Matrix, l1, l2) -> Matrix:
-    """Return the probabilities after a Newton step on what has no penalty."""
+def _is_free(U: Matrix, l1, l2, box: Box | None):
+    """Tell which coefficients have no penalty and are not at a bound."""
     free = np.broadcast_to((l1 == 0.0) & (l2 == 0.0), U.shape)
+    return free if box is None else free & (box.lower < U) & (box.upper > U)
+
+
+def free_dual(
+    scores: SoftmaxScores, block: SoftmaxBlock, U: Matrix, l1, l2, box: Box | None = None
+) -> Matrix:
+    """Return the probabilities after a Newton step on what has no penalty."""
+    free = _is_free(U, l1, l2, box)
     if not free[:, block.offset :].any():
         return scores.P
     diagonal = block.squares(scores.curvature)
@@ -80,7 +128,7 @@ def free_dual(scores: SoftmaxScores, block: SoftmaxBlock, U: Matrix, l1, l2) -> 
 
 
 def descend_softmax(
-    scores: SoftmaxScores, block: SoftmaxBlock, U: Matrix, l1, l2, tol: float
+    scores: SoftmaxScores, block: SoftmaxBlock, U: Matrix, l1, l2, tol: float, *, box=None
 ) -> Matrix:
     """Take proximal Newton steps until the block's own duality gap is about ``tol``.
 
@@ -92,6 +140,8 @@ def descend_softmax(
     U : ndarray of shape (n_classes, block.size)
     l1, l2 : ndarray of shape (block.size,)
     tol : float
+    box : Box, default=None
+        Of the block's columns; None where there are no bounds.
 
     Returns
     -------
@@ -100,9 +150,9 @@ def descend_softmax(
     best, stalled, last = np.inf, 0, np.inf
     for _ in range(MAX_ROUNDS):
         gradient = block.correlate(scores.slope)
-        objective, gap, _ = certify_softmax(scores, scores.P, -gradient, U, l1, l2)
+        objective, gap, _ = certify_softmax(scores, scores.P, -gradient, U, l1, l2, box)
         diagonal = block.squares(scores.curvature)
-        free = ((l1 == 0.0) & (l2 == 0.0)) & (diagonal > 0.0)
+        free = _is_free(U, l1, l2, box) & (diagonal > 0.0)
         gap += float((gradient[free] ** 2 / diagonal[free]).sum())
         slow = gap > 0.9 * best and objective > last - SLOW * abs(objective)
         stalled, last = stalled + 1 if slow else 0, objective
@@ -110,7 +160,7 @@ def descend_softmax(
         if gap <= max(tol, ROUNDING * abs(scores.value)) or stalled >= 10:
             break
         gradient += l2 * U
-        target = _model_minimum(scores, block, gradient, diagonal + l2, U, l1, l2)
+        target = _model_minimum(scores, block, gradient, diagonal + l2, U, l1, l2, box)
         step = target - U
         change = block.product(step)
         drop = float((gradient * step + l1 * (np.abs(target) - np.abs(U))).sum())
@@ -126,11 +176,11 @@ def descend_softmax(
         else:
             scores.set(Z)
             return U
-        U = settle_shifts(target if length == 1.0 else new, l1, l2)
+        U = settle_shifts(target if length == 1.0 else new, l1, l2, box)
     return U
 
 
-def settle_shifts(U: Matrix, l1, l2) -> Matrix:
+def settle_shifts(U: Matrix, l1, l2, box: Box | None = None) -> Matrix:
     """Shift each feature's coefficients, all classes alike, to where the penalty is least.
 
     The losses do not change. Nor do they curve in these directions, so that Newton steps, of
@@ -149,26 +199,34 @@ def settle_shifts(U: Matrix, l1, l2) -> Matrix:
         cost = (l1 * np.abs(moved) + 0.5 * l2 * moved * moved).sum(axis=0)
         better = cost < least
         best[better], least[better] = shift[better], cost[better]
-    return U + np.where((l1 > 0.0) | (l2 > 0.0), best, 0.0)
+    best = np.where((l1 > 0.0) | (l2 > 0.0), best, 0.0)
+    if box is None:
+        return U + best
+    best = np.clip(best, (box.lower - U).max(axis=0), (box.upper - U).min(axis=0))
+    return np.clip(U + best, box.lower, box.upper)
 
 
-def _model_minimum(scores, block, gradient, diagonal, U, l1, l2) -> Matrix:
+def _model_minimum(scores, block, gradient, diagonal, U, l1, l2, box) -> Matrix:
     """Minimise the quadratic model plus the l1 terms; return the new coordinates."""
     chosen = np.flatnonzero((U != 0.0) | (np.abs(gradient - l2 * U) >= NEAR * l1))
     copied = len(chosen) * U.shape[0] * block.design.shape[0]
-    limit = FORMED if l1.any() else FACTORED
+    bent = box is not None or bool(l1.any())
+    limit = FORMED if bent else FACTORED
     if len(chosen) <= limit and copied <= LARGEST_COPY:
         label, feature = np.divmod(chosen, U.shape[1])
         H = _hessian(scores, block, label, feature, l1, l2)
         new = U.copy()
-        if not l1.any():  # exactly: the answer then does not hang on where columns are centred
+        if not bent:  # exactly: the answer then does not hang on where columns are centred
             new.flat[chosen] += solve_definite(H, -gradient.flat[chosen])
             return new
         nowhere = np.full(len(chosen), np.inf)
-        each = l1[feature], -nowhere, nowhere, abs(scores.value)
+        ends = (-nowhere, nowhere) if box is None else (box.lower[feature], box.upper[feature])
+        each = l1[feature], *ends, abs(scores.value)
         new.flat[chosen] = minimise_model(H, gradient.flat[chosen], U.flat[chosen], *each)
         return new
-    if l1.any():
+    if box is not None:
+        return _walk_inside(scores, block, gradient, diagonal, U, l1, l2, box)
+    if bent:
         return _walk_model(scores, block, gradient, diagonal, U, l1, l2)
     first = _squared_violation(diagonal, gradient, U, l1)
     tol = 0.1 * accuracy(first, abs(scores.value))
@@ -201,10 +259,11 @@ def _walk_model(scores, block, gradient, diagonal, U, l1, l2) -> Matrix:
     """Minimise the model without its Hessian: coordinate sweeps, then conjugate gradients."""
     new, D, mean = U.copy(), np.zeros_like(scores.P), np.zeros(scores.P.shape[1])
     tol = accuracy(_squared_violation(diagonal, gradient, new, l1), abs(scores.value))
+    nowhere = np.full(len(l1), -np.inf), np.full(len(l1), np.inf)
     for _ in range(MODEL_ROUNDS):
         state = (scores.P, scores.weight, D, mean, diagonal, gradient, l1, l2, U, new)
         ptr, index, value = block.compressed()
-        sweep_softmax(ptr, index, value, *state, 7, tol)
+        sweep_softmax(ptr, index, value, *state, *nowhere, 7, tol)
         g = gradient + block.correlate(scores.curved(D)) + l2 * (new - U)
         if _squared_violation(diagonal, g, new, l1) <= tol:
             break
@@ -225,6 +284,19 @@ def _walk_model(scores, block, gradient, diagonal, U, l1, l2) -> Matrix:
         new[crossing & (np.abs(new) < 1e-300)] = 0.0
         D = block.product(new - U)
         mean = (scores.P * D).sum(axis=0)
+    return new
+
+
+def _walk_inside(scores, block, gradient, diagonal, U, l1, l2, box: Box) -> Matrix:
+    """Minimise the model between bounds by coordinate sweeps alone."""
+    new, D, mean = U.copy(), np.zeros_like(scores.P), np.zeros(scores.P.shape[1])
+    slope = gradient + l1 * np.sign(U)
+    inside = np.clip(U - slope / np.where(diagonal > 0.0, diagonal, np.inf), box.lower, box.upper)
+    first = float((diagonal * (inside - U) ** 2).sum())
+    state = (scores.P, scores.weight, D, mean, diagonal, gradient, l1, l2, U, new)
+    tol = accuracy(first, abs(scores.value))
+    ptr, index, value = block.compressed()
+    sweep_softmax(ptr, index, value, *state, box.lower, box.upper, SWEEPS, tol)
     return new
 
 

@@ -98,9 +98,9 @@ def test_no_block_is_asked_for_more_than_a_share_of_tol(n_classes, monkeypatch):
     asked = []
 
     def watched(descend):
-        def call(*arguments):
+        def call(*arguments, **named):
             asked.append(arguments[-1])
-            return descend(*arguments)
+            return descend(*arguments, **named)
 
         return call
 

@@ -81,8 +81,8 @@ class LogisticRegression(LogisticClassifier):
     penalty_factor : array-like of shape (n_features,), default=None
         Multiples of the whole penalty, feature by feature; 0 leaves a feature unpenalised.
     bounds : pair of (float or array-like of shape (n_features,)), default=None
-        Lower and upper bounds of the coefficients; signs are bounds of 0. For two
-        classes only.
+        Lower and upper bounds of the coefficients (with many classes of each class's); signs are
+        bounds of 0.
     callback : callable, default=None
         Called with a :class:`bcd.working_set.Progress` after each block update; a true answer stops
         the run.
@@ -194,7 +194,7 @@ class LogisticRegression(LogisticClassifier):
         classes, label = read_labels(y)
         weights = weigh_samples(self.class_weight, sample_weight, classes, label, y)
         factor = penalty_factors(self.penalty_factor, X.shape[1])
-        bounds = read_class_bounds(self.bounds, X.shape[1], len(classes))
+        bounds = read_bounds(self.bounds, X.shape[1], False)
         coef, intercept, result = fit_classes(
             X,
             label,
@@ -278,16 +278,6 @@ def number_classes(y):
     return np.unique(y, return_inverse=True)
 
 
-def read_class_bounds(bounds, n_features: int, n_classes: int):
-    """Return bounds as arrays, None where there are none; raise if there are many classes."""
-    found = read_bounds(bounds, n_features, False)
-    if found is not None and n_classes > 2:
-        raise ValueError(
-            f"bounds must be None with more than two classes, got {n_classes} classes."
-        )
-    return found
-
-
 def read_class_weight(class_weight, classes, y, sample_weight):
     """Return one weight a class, by scikit-learn's rules."""
     check_class_weight(class_weight)
@@ -332,8 +322,8 @@ def fit_classes(
     ----------
     label : ndarray of shape (n_samples,), int
         Numbers of the classes, from 0.
-    bounds : pair of ndarray, default=None
-        For two classes only.
+    bounds : pair of ndarray of shape (n_features,), default=None
+        Of each class's coefficients; the second class's where there are two.
     start : pair of ndarray, default=None
         ``coef_`` and ``intercept_`` to start from.
     design : Design, default=None
@@ -388,6 +378,7 @@ def fit_classes(
             intercept0=intercept0,
             tol=tol * at_zero,
             max_iter=max_iter,
+            bounds=bounds,
             callback=report,
         )
     warn_unless_solved(result, tol * at_zero)

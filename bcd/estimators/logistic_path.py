@@ -18,6 +18,7 @@ from bcd.design import make_design, refuse_overflow
 from bcd.estimators._base import LogisticClassifier, check_settings, restoring, users_level
 from bcd.estimators._folds import SplitsSamples, split_samples
 from bcd.estimators._glm import last_solution
+from bcd.estimators._least_squares import read_bounds
 from bcd.estimators._offsets import as_given, without_offsets
 from bcd.estimators._validation import (
     check_choice,
@@ -32,7 +33,6 @@ from bcd.estimators.logistic import (
     PENALTIES,
     LogisticRegression,
     fit_classes,
-    read_class_bounds,
     read_labels,
     weigh_samples,
 )
@@ -116,7 +116,7 @@ def logistic_path(
     factor = penalty_factors(penalty_factor, X.shape[1])
     design = make_design(X, np.ones(X.shape[0]) if fit_intercept else np.empty(0))
     refuse_overflow(design)
-    fixed = factor, read_class_bounds(bounds, X.shape[1], len(classes)), design, tol, max_iter
+    fixed = factor, read_bounds(bounds, X.shape[1], False), design, tol, max_iter
     path = follow_path(X, label, len(classes), weights, read_Cs(Cs), l1_ratio, *fixed)
     return replace(path, intercepts=as_given(path.intercepts, path.coefs, offsets))
 
@@ -330,7 +330,7 @@ class LogisticRegressionCV(SplitsSamples, LogisticClassifier):
         classes, label = read_labels(y)
         weights = read_sample_weight(sample_weight, X.shape[0])
         factor = penalty_factors(self.penalty_factor, X.shape[1])
-        bounds = read_class_bounds(self.bounds, X.shape[1], len(classes))
+        bounds = read_bounds(self.bounds, X.shape[1], False)
         start = last_solution(self, X.shape[1], offsets)
         design = make_design(X, np.ones(X.shape[0]) if self.fit_intercept else np.empty(0))
         refuse_overflow(design)

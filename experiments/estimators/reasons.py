@@ -15,10 +15,6 @@ ROWS = (
 )
 FIXED = "It is fixed: another estimator of the table has the parameter."
 MARGIN = "C is a finite weight of the losses; without a penalty there need not be a minimum."
-ONE_CLASS_EACH = (
-    "Not offered by the multinomial model; scikit-learn's OneVsRestClassifier around the model of "
-    "two classes takes them."
-)
 MISSING = "Not offered."
 REASONS: dict[str, dict[str, str]] = {
     "float32 kept": {
@@ -40,7 +36,6 @@ REASONS: dict[str, dict[str, str]] = {
         "SVC": KERNEL,
     },
     "`bounds`": {
-        "LogisticRegression (many classes)": ONE_CLASS_EACH,
         MANY: ROWS,
         GROUPED: "`positive` is there; with other bounds the step on a group has no closed form.",
         "LinearSVC": DUAL,
@@ -59,7 +54,6 @@ REASONS: dict[str, dict[str, str]] = {
         "LinearSVC, SVC": "Their penalties have names: `penalty`.",
     },
     "signs": {
-        "LogisticRegression (many classes)": ONE_CLASS_EACH,
         MANY: ROWS,
         "LinearSVC": DUAL,
         "SVC": KERNEL,
