@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import networkx as nx
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
@@ -22,6 +21,7 @@ from bcd.graph_system import (
     warn_unless_solved,
 )
 from graphs import CSRGraph
+from graphs.convert import is_networkx
 from graphs.csr import pair_slots
 
 
@@ -200,11 +200,13 @@ def read_weights_of_edges(graph, stacklevel: int):
     """
     if isinstance(graph, CSRGraph):
         matrix = graph.to_scipy()
-    elif isinstance(graph, nx.Graph):
+    elif is_networkx(graph):
         if len(graph) == 0:
             raise ValueError("graph must not be empty, got no vertices.")
+        import networkx
+
         try:
-            read = nx.to_scipy_sparse_array(graph, dtype=np.float64, format="csr")
+            read = networkx.to_scipy_sparse_array(graph, dtype=np.float64, format="csr")
         except (TypeError, ValueError) as error:
             raise ValueError(f"graph must have numbers as weights: {error}.") from error
         matrix = sp.csr_array(read)
@@ -270,7 +272,7 @@ def _numbers(labels) -> NDArray[np.float64]:
 
 def _read_labels(graph, labels, n: int) -> tuple[NDArray[np.float64], bool]:
     if isinstance(labels, Mapping):
-        if not isinstance(graph, nx.Graph):
+        if not is_networkx(graph):
             raise TypeError("labels must be an array unless graph is a networkx graph, got a dict.")
         unknown = [node for node in labels if node not in graph]
         if unknown:

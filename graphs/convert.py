@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from typing import SupportsFloat
 
-import networkx as nx
 import numpy as np
 import scipy.sparse as sp
 
@@ -78,6 +78,12 @@ def to_scipy(graph: CSRGraph) -> sp.csr_array:
     return sp.csr_array((graph.weights.copy(), graph.indices.copy(), graph.indptr.copy()), shape)
 
 
+def is_networkx(graph) -> bool:
+    """Tell whether this is a networkx graph; networkx, slow to import, is not imported for it."""
+    module = sys.modules.get("networkx")
+    return module is not None and isinstance(graph, module.Graph)
+
+
 def from_networkx(graph, *, weight: str = "weight", default: float = 1.0) -> tuple[CSRGraph, list]:
     """Build a graph from networkx, whatever its nodes are called.
 
@@ -102,7 +108,7 @@ def from_networkx(graph, *, weight: str = "weight", default: float = 1.0) -> tup
     ValueError
         If it is a multigraph, has a self-loop (undirected) or a weight that is not a finite number.
     """
-    if not isinstance(graph, nx.Graph):
+    if not is_networkx(graph):
         raise TypeError(f"graph must be a networkx graph, got {type(graph).__name__}.")
     if graph.is_multigraph():
         raise ValueError("graph must have at most one edge a pair of nodes, got a multigraph.")
@@ -131,6 +137,8 @@ def to_networkx(graph: CSRGraph, nodes: list | None = None):
     nodes : list, default=None
         Names of the vertices; their numbers when None.
     """
+    import networkx as nx
+
     require_graph(graph)
     if nodes is not None and len(nodes) != graph.n_vertices:
         raise ValueError(f"nodes must have {graph.n_vertices} entries, got {len(nodes)}.")

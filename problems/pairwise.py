@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import networkx as nx
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse.csgraph import connected_components
 
 from graphs import CSRGraph
-from graphs.convert import from_networkx, read_matrix
+from graphs.convert import from_networkx, is_networkx, read_matrix
 from problems._pairwise_kernels import PairwiseArrays, pairwise_curvature, pairwise_gradient
 from problems.losses import HUBER, LOGISTIC, SQUARES, Loss
 
@@ -158,7 +157,7 @@ class PairwiseProblem:
 
 def read_graph(graph) -> CSRGraph:
     """Read an undirected graph of weights at least 0; edges of weight 0 are left out."""
-    if isinstance(graph, nx.Graph):
+    if is_networkx(graph):
         if graph.is_directed():
             raise ValueError("graph must be undirected, got a directed one; use to_undirected().")
         found = from_networkx(graph)[0]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import networkx as nx
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 from sklearn.base import BaseEstimator
@@ -13,6 +12,7 @@ from sklearn.utils.validation import check_array, validate_data
 from bcd.estimators._validation import check_choice, check_count, check_number, read_weights
 from bcd.pairwise_newton import run_newton, warn_unless_solved
 from graphs import CSRGraph
+from graphs.convert import is_networkx
 from problems.linear import check_real
 from problems.pairwise import PairwiseProblem, read_graph
 
@@ -195,7 +195,7 @@ class GraphSmoother(BaseEstimator):
 
     def _read(self, X, y):
         if isinstance(y, Mapping):
-            if not isinstance(self.graph, nx.Graph):
+            if not is_networkx(self.graph):
                 raise TypeError("y must be an array unless graph is a networkx graph, got a dict.")
             unlike = set(y).symmetric_difference(self.graph)
             if unlike:

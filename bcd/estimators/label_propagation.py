@@ -5,7 +5,6 @@ from __future__ import annotations
 import numbers
 from collections.abc import Mapping
 
-import networkx as nx
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from bcd.estimators._validation import check_choice, check_count, check_flag, ch
 from bcd.graph_system import SOLVERS
 from bcd.label_propagation import solve_labels
 from graphs import CSRGraph, knn_graph, radius_graph
+from graphs.convert import is_networkx
 from graphs.neighbors import find_nearest
 
 GRAPHS = ("knn", "radius", "precomputed")
@@ -199,8 +199,8 @@ class LabelPropagation(ClassifierMixin, BaseEstimator):
         if self.graph != "precomputed":
             return validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
         y = _named_classes(X, y) if isinstance(y, Mapping) else np.asarray(y)
-        if isinstance(X, nx.Graph | CSRGraph):
-            n = len(X) if isinstance(X, nx.Graph) else X.n_vertices
+        if isinstance(X, CSRGraph) or is_networkx(X):
+            n = X.n_vertices if isinstance(X, CSRGraph) else len(X)
             self.n_features_in_ = n
         else:
             X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64)
@@ -302,7 +302,7 @@ def _is_labelled(y: NDArray) -> NDArray[np.bool_]:
 
 def _named_classes(graph, named: Mapping) -> NDArray:
     """Return the class of each node in the graph's order, -1 where ``named`` has none."""
-    if not isinstance(graph, nx.Graph):
+    if not is_networkx(graph):
         raise TypeError("y must be an array unless X is a networkx graph, got a dict.")
     unknown = [node for node in named if node not in graph]
     if unknown:
