@@ -118,6 +118,14 @@ class DenseDesign:
             columns = np.arange(self.shape[1], dtype=np.int32)
         return self._slab(columns, 0, self.shift, self.shape[0])
 
+    def gram_of_samples(self, columns: Columns) -> NDArray[np.float64]:
+        """Return the inner products of the samples in these columns, centred."""
+        out = np.zeros((self.shape[0], self.shape[0]))
+        for start in range(0, len(columns), CHUNK):
+            part = self._slab(columns[start : start + CHUNK], 0, self.shift, self.shape[0])
+            out += part.T @ part
+        return out
+
     def weighted_columns(self, columns: Columns) -> NDArray[np.float64]:
         """Return the columns weighted but not centred, a row each."""
         return self._slab(columns, 0, np.empty(0), self.shape[0])

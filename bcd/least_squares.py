@@ -1,15 +1,18 @@
 """Least squares without any l1 penalty: ordinary and ridge, solved and certified directly.
 
 With no l1 there is no active set to find, so this is left to LAPACK (dense) and LSMR (sparse).
+Dense ridge problems are solved by the Cholesky factor of the smaller Gram matrix, of columns or of
+samples, and where rounding forbids that by singular values, as ordinary least squares are.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lstsq
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, lstsq
 from scipy.sparse.linalg import LinearOperator, lsmr
 
 from bcd.design import DenseDesign, Design, nonzero_columns, project_out
@@ -40,14 +43,18 @@ def solve_smooth(design: Design, target: NDArray, l2: float, *, tol: float) -> R
     b = project_out(design.u, target)
     columns = nonzero_columns(design)
     scale = 1.0 / np.sqrt(design.squares[columns] + l2)
+    solvers: list[Callable] = [_sparse_solver]
     if isinstance(design, DenseDesign):
-        step = _dense_solver(design, columns, scale, l2)
-    else:
-        step = _sparse_solver(design, columns, scale, l2)
+        solvers = [_ridge_solver, _dense_solver] if l2 > 0.0 else [_dense_solver]
     x = np.zeros(design.shape[1])
-    r, gap, n_iter = b, np.inf, 0
-    while gap > tol and n_iter < REFINEMENTS:
-        n_iter += 1
+    r, gap, n_iter, n_left = b, np.inf, 0, 0
+    while gap > tol and (n_left or solvers):
+        if not n_left:
+            step, n_left = solvers.pop(0)(design, columns, scale, l2), REFINEMENTS
+            if step is None:
+                n_left = 0
+                continue
+        n_iter, n_left = n_iter + 1, n_left - 1
         x[columns] += step(r, -np.sqrt(l2) * x[columns])
         r = project_out(design.u, b - design.product(columns, x[columns]))
         if l2 > 0.0:
@@ -76,6 +83,35 @@ def _history(b, objective: float, elapsed_s: float, n_columns: int) -> History:
         block_size=np.array([0, n_columns], dtype=np.int32),
         n_active=np.array([0, n_columns], dtype=np.int32),
     )
+
+
+def _ridge_solver(design: DenseDesign, columns, scale, l2: float):
+    """Solve by a Cholesky factor; None where rounding leaves it none."""
+    by_columns = len(columns) <= design.shape[0]
+    if by_columns:
+        gram = design.gram(columns, columns)
+        gram.flat[:: len(columns) + 1] += l2
+        gram *= scale
+        gram *= scale[:, None]
+    else:
+        gram = design.gram_of_samples(columns)
+        gram.flat[:: design.shape[0] + 1] += l2
+    try:
+        factor = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
+    except LinAlgError:
+        return None
+    dual = np.zeros(design.shape[0])  # of which x is the image under A'
+
+    def step_by_columns(r, below):
+        left = design.correlate(r, columns) + np.sqrt(l2) * below
+        return scale * cho_solve(factor, scale * left, check_finite=False)
+
+    def step_by_samples(r, below):
+        move = cho_solve(factor, r - l2 * dual, check_finite=False)
+        dual[:] += move
+        return design.correlate(project_out(design.u, move), columns)
+
+    return step_by_columns if by_columns else step_by_samples
 
 
 def _dense_solver(design: DenseDesign, columns, scale, l2: float):

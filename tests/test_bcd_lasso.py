@@ -150,6 +150,33 @@ def test_alpha_zero_is_least_squares_and_l1_ratio_zero_is_ridge(kind, shape):
     assert 0 <= ridge.dual_gap_ <= 1e-13 * np.var(y)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("strength", [1.0, 1e-6, 1e-12])
+@pytest.mark.parametrize("shape", [(60, 20), (20, 60)])
+def test_ridge_on_dependent_columns_of_any_scale_is_certified(shape, strength, weighted):
+    rng = np.random.default_rng(12)
+    n, p = shape
+    X = rng.standard_normal(shape)
+    X[:, 3], X[:, 4], X[:, 5] = X[:, 0], 0.0, 1.0
+    X *= 10.0 ** rng.integers(-4, 5, p)
+    y = rng.standard_normal(n)
+    weights = rng.integers(0, 3, n).astype(float) if weighted else np.ones(n)
+    weights *= n / weights.sum()
+    alpha = strength * float(np.mean(X**2))
+    model = ElasticNet(alpha, l1_ratio=0.0, tol=1e-9)
+    model.fit(X, y, sample_weight=weights if weighted else None)
+    root = np.sqrt(weights)
+    below = np.sqrt(n * alpha) * np.eye(p)
+    A = np.vstack([root[:, None] * (X - weights @ X / n), below])
+    b = root * (y - weights @ y / n)
+    best = np.linalg.lstsq(A, np.append(b, np.zeros(p)), rcond=None)[0]
+    found, least = (
+        float(np.sum((np.append(b, np.zeros(p)) - A @ coef) ** 2)) for coef in (model.coef_, best)
+    )
+    assert found <= least + 2.1e-9 * float(b @ b)
+    assert n * model.dual_gap_ <= 1e-9 * float(b @ b)
+
+
 def test_support_may_exceed_the_samples_and_samples_the_features():
     for shape in ((8, 300), (2000, 5)):
         X, y = problem(*shape, seed=4)
