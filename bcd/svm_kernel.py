@@ -19,6 +19,7 @@ from scipy.linalg import lapack
 
 from bcd._svc_kernels import CONVERGED, NEEDS_ROW, STALLED, descend_pairs
 from bcd.result import Status
+from bcd.working_set import Progress
 
 MOST_STEPS = 10_000_000  # when there is no limit; 100 a sample if that is more
 BETWEEN_SHRINKS = 1000  # steps
@@ -110,6 +111,8 @@ def solve_kernel_svm(
     max_iter: int,
     cache_mb: float,
     shrinking: bool = True,
+    start: NDArray | None = None,
+    callback: Callable[[Progress], bool | None] | None = None,
 ) -> SVCResult:
     """Solve the dual until no pair of variables violates optimality by more than ``tol``.
 
@@ -133,18 +136,28 @@ def solve_kernel_svm(
         Memory for rows of the kernel matrix, at least two of them.
     shrinking : bool, default=True
         Whether variables that sit firmly at a bound are left out for a time.
+    start : ndarray of shape (n_samples,), default=None
+        Dual variables to start from, brought within their bounds and into balance; zeros when None.
+    callback : callable, default=None
+        Called with a :class:`bcd.working_set.Progress` every thousand steps or fewer and at the
+        end; its ``gap`` is the largest violation, which ``tol`` is compared with, its ``objective``
+        the dual's as far as gradients are at hand. A true answer stops the run.
     """
     n = len(y)
     cache = RowCache(values, n, cache_mb)
     max_iter = max(MOST_STEPS, 100 * n) if max_iter < 0 else max_iter
     alpha, gradient, out = np.zeros(n), np.full(n, -1.0), np.zeros(4)
+    if start is not None:
+        alpha = _balanced(start, y, cost)
+        gradient = y * cache.product(alpha * y, cache.everyone) - 1.0
     active = cache.everyone
     clock, n_iter, next_shrink, restored = 0, 0, min(n, BETWEEN_SHRINKS), False
+    next_look = next_shrink
     status = None
     while status is None:
         partial = len(active) < n
         until = NEAR * tol if partial and not restored else tol
-        last = min(next_shrink, max_iter) if shrinking else max_iter
+        last = min(next_shrink, max_iter) if shrinking or callback is not None else max_iter
         variables = (cache.diagonal, y, cost, alpha, gradient, active)
         arrays = (cache.rows, cache.row_of, cache.last_use, clock, *variables)
         code = descend_pairs(*arrays, float(until), last - n_iter, out)
@@ -164,8 +177,14 @@ def solve_kernel_svm(
         elif n_iter >= max_iter:
             status = Status.MAX_ITER
         else:
-            active = active[_undecided(active, alpha, gradient, y, cost)]
+            if shrinking:
+                active = active[_undecided(active, alpha, gradient, y, cost)]
             next_shrink += min(n, BETWEEN_SHRINKS)
+        if callback is not None and (status is not None or n_iter >= next_look):
+            next_look = n_iter + min(n, BETWEEN_SHRINKS)
+            dual = 0.5 * float(alpha @ (gradient - 1.0))
+            if callback(Progress(n_iter, dual, float(out[1]), alpha)) and status is None:
+                status = Status.STOPPED
     score = cache.product(alpha * y, cache.everyone)  # w'phi(x_i)
     answer = _certify(alpha, score, y, cost)
     if status is Status.OPTIMAL:
@@ -175,6 +194,16 @@ def solve_kernel_svm(
             if exact[3] < answer[3]:
                 answer = exact
     return SVCResult(*answer, n_iter, status)
+
+
+def _balanced(start: NDArray, y: NDArray, cost: NDArray) -> NDArray[np.float64]:
+    """Return dual variables within their bounds, the larger side shrunk until ``y'alpha = 0``."""
+    alpha = np.clip(start, 0.0, cost)
+    above, below = float(alpha[y > 0.0].sum()), float(alpha[y < 0.0].sum())
+    least = min(above, below)
+    alpha[y > 0.0] *= least / above if above > 0.0 else 0.0
+    alpha[y < 0.0] *= least / below if below > 0.0 else 0.0
+    return alpha
 
 
 def _certify(alpha, score, y, cost) -> tuple[NDArray[np.float64], float, float, float]:

@@ -229,3 +229,33 @@ def test_a_run_that_stops_early_says_so_and_stays_certified():
     alpha[model.support_] = np.abs(model.dual_coef_[0])
     _, gap = plain_gap(matrix(X), label, np.ones(60), alpha, model.intercept_[0])
     assert model.dual_gap_ == pytest.approx(gap, rel=1e-9) and gap > 1.0
+
+
+@pytest.mark.parametrize("shrinking", [True, False])
+@pytest.mark.parametrize("cache_size", [AMPLE, SCARCE])
+def test_a_warm_start_from_another_C_ends_where_a_cold_one_does(shrinking, cache_size):
+    X, y = problem(150, 4, 3)
+    y = y + (X[:, 0] > 1.0)  # three classes
+    settings = {"tol": 1e-9, "shrinking": shrinking, "cache_size": cache_size}
+    warm = SVC(C=1.0, warm_start=True, **settings).fit(X, y)
+    cold = SVC(C=1.3, **settings).fit(X, y)
+    warm.set_params(C=1.3).fit(X, y)
+    np.testing.assert_allclose(warm.decision_function(X), cold.decision_function(X), atol=1e-6)
+    assert warm.n_iter_.sum() < cold.n_iter_.sum()
+    assert warm.shape_fit_ == (150, 4)
+    again = warm.fit(X, y).n_iter_
+    assert again.sum() < 0.2 * cold.n_iter_.sum()
+    flipped = SVC(C=1.3, **settings).fit(X, 2 - y)
+    warm.fit(X, 2 - y)  # other labels: the start is brought into balance
+    np.testing.assert_allclose(warm.decision_function(X), flipped.decision_function(X), atol=1e-6)
+
+
+def test_a_callback_sees_steps_and_stops_each_pair():
+    X, y = problem(300, 6, 0)
+    seen = []
+    full = SVC(C=100.0, callback=lambda step: seen.append((step.n_iter, step.gap))).fit(X, y)
+    assert len(seen) > 1 and seen[-1][1] <= full.tol
+    assert [n for n, _ in seen] == sorted(n for n, _ in seen)
+    with pytest.warns(ConvergenceWarning, match="the callback"):
+        short = SVC(C=100.0, callback=lambda step: True).fit(X, y)
+    assert short.n_iter_[0] < full.n_iter_[0]

@@ -58,15 +58,19 @@ def check_settings(estimator, *own: str) -> None:
         check_precompute(settings["precompute"])
     if settings.get("n_jobs") is not None:
         check_jobs(settings["n_jobs"])
-    callback = settings.get("callback")
-    if callback is not None and not callable(callback):
-        raise TypeError(f"callback must be callable or None, got {callback!r}.")
+    check_callback(settings.get("callback"))
 
 
 def check_verbose(value) -> None:
     """Raise unless ``value`` is a truth value or a whole number, as scikit-learn's levels are."""
     if not isinstance(value, numbers.Integral | np.bool_):
         raise TypeError(f"verbose must be True, False or an integer, got {value!r}.")
+
+
+def check_callback(value) -> None:
+    """Raise unless ``value`` can be called, or is None."""
+    if value is not None and not callable(value):
+        raise TypeError(f"callback must be callable or None, got {value!r}.")
 
 
 def users_level() -> int:

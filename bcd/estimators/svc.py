@@ -15,7 +15,7 @@ from sklearn.metrics.pairwise import pairwise_kernels
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from bcd.estimators._base import check_verbose, restoring, users_level
+from bcd.estimators._base import check_callback, check_verbose, restoring, users_level
 from bcd.estimators._validation import (
     check_choice,
     check_count,
@@ -26,6 +26,7 @@ from bcd.estimators._validation import (
     naming_places,
     read_costs,
 )
+from bcd.progress import reporting
 from bcd.svm_kernel import solve_kernel_svm
 
 KERNELS = ("linear", "poly", "precomputed", "rbf", "sigmoid")
@@ -70,7 +71,7 @@ class SVC(ClassifierMixin, BaseEstimator):
     class_weight : dict or "balanced", default=None
         Factors of C for each class.
     verbose : bool, default=False
-        Accepted for scikit-learn's sake and without effect.
+        Whether to show a progress bar for each pair of classes, see :class:`bcd.ElasticNet`.
     max_iter : int, default=-1
         Steps at most for each pair of classes; -1 for ten millions, or 100 a sample if that is
         more, as in scikit-learn.
@@ -81,6 +82,13 @@ class SVC(ClassifierMixin, BaseEstimator):
         classes; not with ``decision_function_shape="ovo"``.
     random_state : int, RandomState instance or None, default=None
         Accepted for scikit-learn's sake and without effect.
+    warm_start : bool, default=False
+        Whether to start from the last dual variables, if X had the same shape and y the same
+        classes; C, the kernel and the labels may have changed.
+    callback : callable, default=None
+        Called with a :class:`bcd.working_set.Progress` every thousand steps or fewer and at the end
+        of each pair of classes; its ``gap`` is what ``tol`` is compared with. A true answer stops
+        the pair's run.
 
     Attributes
     ----------
@@ -98,6 +106,8 @@ class SVC(ClassifierMixin, BaseEstimator):
     dual_gap_ : float or ndarray of shape (n_pairs,)
         Upper bound on how far the objective above is from its minimum, where the kernel is
         positive semidefinite; else (``"sigmoid"``) 0 says no more than that a point is stationary.
+    shape_fit_ : tuple of int
+        Shape of X.
     fit_status_ : int
         0 if every pair of classes reached ``tol``, else 1.
     n_iter_ : ndarray of shape (n_pairs,)
@@ -137,6 +147,8 @@ class SVC(ClassifierMixin, BaseEstimator):
         decision_function_shape="ovr",
         break_ties=False,
         random_state=None,
+        warm_start=False,
+        callback=None,
     ):
         self.C = C
         self.kernel = kernel
@@ -153,6 +165,8 @@ class SVC(ClassifierMixin, BaseEstimator):
         self.decision_function_shape = decision_function_shape
         self.break_ties = break_ties
         self.random_state = random_state
+        self.warm_start = warm_start
+        self.callback = callback
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -173,7 +187,8 @@ class SVC(ClassifierMixin, BaseEstimator):
         check_verbose(self.verbose)
         if not (isinstance(self.max_iter, numbers.Integral) and self.max_iter == -1):
             check_count("max_iter", self.max_iter)
-        for name in ("shrinking", "probability", "break_ties"):
+        check_callback(self.callback)
+        for name in ("shrinking", "probability", "break_ties", "warm_start"):
             check_flag(name, getattr(self, name))
         if self.probability:
             raise ValueError(
@@ -226,6 +241,7 @@ class SVC(ClassifierMixin, BaseEstimator):
         y = column_or_1d(y, warn=True)
         cost = read_costs(self.C, self.class_weight, sample_weight, y)
         kept = np.flatnonzero(cost > 0.0)
+        before = self._last_duals(X.shape, np.unique(y[kept]))
         self.classes_ = np.unique(y[kept])
         if len(self.classes_) < 2:
             raise ValueError(
@@ -253,7 +269,8 @@ class SVC(ClassifierMixin, BaseEstimator):
             else:
                 parts = [slice(starts[c], starts[c + 1]) for c in (first, second)]
                 values = _blocks_of(together, parts)
-            results.append(self._solve(values, label, cost[chosen]))
+            start = None if before is None else before[k, chosen] * label
+            results.append(self._solve(values, label, cost[chosen], start))
             signed[k, chosen] = results[-1].alpha * label
         used = np.abs(signed).max(axis=0) > 0.0
         support = [group[used[group]] for group in members]
@@ -275,6 +292,7 @@ class SVC(ClassifierMixin, BaseEstimator):
             self.support_vectors_ = X[self.support_]
         gaps = np.array([result.gap for result in results])
         self.dual_gap_ = float(gaps[0]) if len(gaps) == 1 else gaps
+        self.shape_fit_ = X.shape
         self.fit_status_ = int(not all(result.status.solved for result in results))
         self.n_iter_ = np.array([result.n_iter for result in results])
         return self
@@ -302,16 +320,31 @@ class SVC(ClassifierMixin, BaseEstimator):
 
         return values
 
-    def _solve(self, values, label, cost):
-        result = solve_kernel_svm(
-            values,
-            label,
-            cost,
-            tol=float(self.tol),
-            max_iter=int(self.max_iter),
-            cache_mb=float(self.cache_size),
-            shrinking=bool(self.shrinking),
-        )
+    def _last_duals(self, shape, classes):
+        """Return dual variables times labels by pair of classes, None where they do not fit."""
+        if not self.warm_start or getattr(self, "shape_fit_", None) != shape:
+            return None
+        if not np.array_equal(self.classes_, classes):
+            return None
+        sign = -1.0 if len(classes) == 2 else 1.0
+        pairs = sign * self._pair_coefficients()
+        signed = np.zeros((len(pairs), shape[0]))
+        signed[:, self.support_] = pairs
+        return signed
+
+    def _solve(self, values, label, cost, start):
+        with reporting(type(self).__name__, self.tol, self.verbose, self.callback) as report:
+            result = solve_kernel_svm(
+                values,
+                label,
+                cost,
+                tol=float(self.tol),
+                max_iter=int(self.max_iter),
+                cache_mb=float(self.cache_size),
+                shrinking=bool(self.shrinking),
+                start=start,
+                callback=report,
+            )
         if not result.status.solved:
             warnings.warn(
                 f"not converged: duality gap {result.gap:.3e}, tolerance {self.tol:.3e} on the "

@@ -41,9 +41,7 @@ REASONS: dict[str, dict[str, str]] = {
         "LinearSVC": DUAL,
         "SVC": KERNEL,
     },
-    "`warm_start`": {"LinearSVC, SVC": MISSING},
-    "progress bar": {"SVC": MISSING},
-    "`callback`": {"SVC": MISSING},
+    "`warm_start`": {"LinearSVC": MISSING},
     "no penalty": {
         "LinearSVC, SVC": MARGIN,
         "GroupLogisticRegression": "C must be finite; LogisticRegression(C=np.inf) is the model "
