@@ -10,7 +10,7 @@ from experiments.replanning_race import race
 from experiments.replanning_report import COLUMNS, draw, rows_of, scenario_lines, write_csv
 from experiments.replanning_scenarios import doors, moving_discs
 from experiments.replanning_tails import tails
-from experiments.replanning_targets import race_targets
+from experiments.replanning_targets import beside, race_targets
 from experiments.replanning_variants import queues
 
 N_TICKS = 5
@@ -69,6 +69,12 @@ def test_the_report_holds_the_races_against_the_targets(drawn, tmp_path):
     publish(output, docs)
     assert (docs / "results" / "replanning.md").read_text() == "report"
     assert (docs / "images" / "replanning_small.png").is_file()
+
+
+def test_a_peer_is_held_against_on_the_ticks_it_answered():
+    own = np.array([[0.001, 1, 1, 1], [0.004, 1, 1, 2], [9.0, 1, 1, 3], [0.002, 1, 1, 4]])
+    peer = np.array([[0.002, 0, 0, 2], [0.008, 0, 0, 4]])
+    assert beside(own, peer) == ("median 0.600; mean 0.600; tick by tick 0.707; faster on 1 of 2")
 
 
 def test_tails_tell_ticks_with_work_from_those_without(tmp_path):
