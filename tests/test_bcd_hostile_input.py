@@ -63,6 +63,15 @@ def test_what_is_no_matrix_of_numbers_is_described(model, spoil, message):
         model.make().fit(spoil(X), y)
 
 
+@pytest.mark.parametrize("model", [m for m in ALL if not m.classifies], ids=lambda m: m.name)
+def test_targets_that_are_no_numbers_are_described(model):
+    X, y = model.data(N)
+    with pytest.raises(ValueError, match=r"y was of type ndarray and shape \(40.* with .*'a'"):
+        model.make().fit(X, np.full(y.shape, "a"))
+    with pytest.raises(ValueError, match=r"y was of type ndarray .* of complex128"):
+        model.make().fit(X, y * 1j)
+
+
 @EACH
 @pytest.mark.parametrize(
     "weights", ["a", ["a"] * N, np.ones(N) * 1j, {"a": 1}, np.full(N, 1.7e308), -np.ones(N)]

@@ -94,8 +94,7 @@ def read_data(estimator, X, y, *, sums_follow: bool = False):
     """
     if _is_plain(X, y, sums_follow) and y.dtype == np.float64:
         return _taken_as_is(estimator, X, y)
-    X, y = read_samples(estimator, X, y, multi_output=True, y_numeric=True)
-    return X, np.asarray(y, dtype=np.float64)
+    return read_samples(estimator, X, y, multi_output=True, y_numeric=True)
 
 
 def read_samples(estimator, X, y, **checks):
@@ -109,6 +108,8 @@ def read_samples(estimator, X, y, **checks):
         X, y = validate_data(
             estimator, X, y, accept_sparse="csc", dtype=FLOATS, accept_large_sparse=True, **checks
         )
+        if checks.get("y_numeric"):
+            y = np.asarray(y, dtype=np.float64)
     return _in_columns(X), y
 
 
@@ -187,16 +188,18 @@ def _in_columns(X):
 
 def read_arrays(X, y, multi_output: bool = False):
     """Read X and one target y, or many, for functions, as ``read_data`` does for estimators."""
-    X, y = check_X_y(
-        X,
-        y,
-        accept_sparse="csc",
-        dtype=FLOATS,
-        accept_large_sparse=True,
-        multi_output=multi_output,
-        y_numeric=True,
-    )
-    return _in_columns(X), check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
+    with naming_places(X, y):
+        X, y = check_X_y(
+            X,
+            y,
+            accept_sparse="csc",
+            dtype=FLOATS,
+            accept_large_sparse=True,
+            multi_output=multi_output,
+            y_numeric=True,
+        )
+        y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
+    return _in_columns(X), y
 
 
 def _first_not_finite(X) -> str:

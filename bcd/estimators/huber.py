@@ -157,7 +157,7 @@ class HuberRegressor(LinearRegressor):
             check_number("scale", self.scale, 0.0, LARGEST, above=True)
         X, y = read_samples(self, X, y, y_numeric=True)
         X, offsets = without_offsets(X, self.fit_intercept)
-        y = y.astype(np.float64)
+        y = np.asarray(y, dtype=np.float64)  # as it is mostly
         weights = read_sample_weight(sample_weight, X.shape[0])
         factor = self.alpha * penalty_factors(self.penalty_factor, X.shape[1])
         bounds = read_bounds(self.bounds, X.shape[1], False)

@@ -128,7 +128,7 @@ class PoissonRegressor(LinearRegressor):
         check_settings(self)
         X, y = read_samples(self, X, y, y_numeric=True)
         X, offsets = without_offsets(X, self.fit_intercept)
-        y = y.astype(np.float64)
+        y = np.asarray(y, dtype=np.float64)  # as it is mostly
         if (y < 0.0).any():
             i = np.flatnonzero(y < 0.0)[0]
             raise ValueError(f"y must not be negative for Poisson regression, got {y[i]} at {i}.")
