@@ -352,3 +352,12 @@ def test_a_second_goal_is_found_from_anywhere(focus):
         path, expected = planner.plan(start), anew.plan(start)
         assert path.status is expected.status
         assert path.cost == pytest.approx(expected.cost, rel=1e-12)
+
+
+def test_a_lazy_plan_asks_about_little_more_than_one_motion_a_vertex():
+    world = DiscWorld(((0, 10), (0, 10)))
+    world.add((5.0, 5.0), 1.5)
+    planner = FMTx(world, 600, seed=0, collision="lazy", focus=False)
+    planner.set_goal((9.5, 9.5))
+    assert planner.plan((0.5, 0.5)).solved
+    assert planner.last_update.n_collision_checks < 1.3 * planner.roadmap.n_vertices
