@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bcd.active_set import GramProblem
 from bcd.design import Design
-from bcd.residual import ResidualProblem, residual_pays, ridge_share, sweeps_pay
+from bcd.residual import RIDGE, ResidualProblem, residual_pays, ridge_share
 from bcd.separable import Separable
 from bcd.whole import WholeProblem
 
@@ -68,7 +68,7 @@ class WorkingSet:
     @property
     def easy(self) -> bool:
         """Whether many columns at once cost little more than few: no Gram matrix is needed."""
-        return self.by_residual and sweeps_pay(self.design, self.ridge)
+        return self.by_residual and self.ridge >= RIDGE
 
     def __len__(self) -> int:
         return len(self.columns)

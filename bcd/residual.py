@@ -29,7 +29,7 @@ from bcd.separable import Separable
 
 Vector = NDArray[np.float64]
 ENTRIES = 1000  # of a column, times: squared supports above it are dearer to factor than to sweep
-DENSE_COLUMNS = 200  # of a dense matrix, from which on sweeps may be cheaper than the Gram matrix
+MANY_COLUMNS = 200  # so many that a squared penalty keeps apart are swept sooner than factored
 RIDGE = 0.01  # of the columns' squared length: an l2 weight above it keeps columns apart
 SWEEPS = 5  # at a time at most, the first one over the zeros too
 SHARE = 0.3  # of the gap asked for: a sweep that decreases the objective by less is the last
@@ -50,18 +50,13 @@ def ridge_share(design: Design, l2: Vector) -> float:
     return float(l2.min()) / mean if mean > 0.0 else 0.0
 
 
-def sweeps_pay(design: Design, ridge: float) -> bool:
-    """Tell whether dense columns are kept apart by the squared penalty, whatever their number."""
-    return isinstance(design, DenseDesign) and ridge >= RIDGE
-
-
 def residual_pays(
     design: Design, columns: NDArray[np.int32], n_free: int, ridge: float = 0.0
 ) -> bool:
     """Tell whether ``n_free`` of these columns are solved sooner without their Gram matrix."""
-    if not isinstance(design, SparseDesign):
-        return len(columns) >= DENSE_COLUMNS and sweeps_pay(design, ridge)
-    if len(columns) == 0:
+    if ridge >= RIDGE and len(columns) >= MANY_COLUMNS:
+        return True
+    if not isinstance(design, SparseDesign) or len(columns) == 0:
         return False
     per_column = count_entries(design.parts[2], columns) / len(columns)
     return n_free**2 > ENTRIES * per_column
