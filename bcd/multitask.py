@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 
 from bcd.design import CHUNK, Design, nonzero_columns
 from bcd.group_loop import Look
+from bcd.multitask_columns import TaskColumnsProblem
 from bcd.multitask_duality import certify_rows
 from bcd.multitask_gram import MultiTaskGramProblem, lengths
+
+FEW_COLUMNS = 300  # of which a Gram matrix and its factors stay in the processor's cache
 
 
 class MultiTaskRows:
@@ -44,7 +47,9 @@ class MultiTaskRows:
         # the small problem's features are of length about one; powers of two cost no digits
         exponent = np.frexp(np.where(self.lengths > 0.0, self.lengths, 1.0))[1]
         self.unit = np.ldexp(1.0, exponent)
-        self.gram = MultiTaskGramProblem(self.total, targets.shape[1])
+        self.small: MultiTaskGramProblem | TaskColumnsProblem = MultiTaskGramProblem(
+            self.total, targets.shape[1]
+        )
         self.block = np.empty(0, dtype=np.int32)
         self.inside = np.zeros(n_features, dtype=np.bool_)
 
@@ -54,16 +59,18 @@ class MultiTaskRows:
 
     def correlate(self, R: NDArray, columns: NDArray) -> NDArray[np.float64]:
         """Return ``A[:, columns]' R``, a chunk of columns at a time."""
-        matrix = self.design.matrix
-        if sp.issparse(matrix):
-            part = matrix if len(columns) == matrix.shape[1] else matrix[:, columns]
-            return part.T @ R
-        out = np.empty((len(columns), R.shape[1]))
+        matrix, u = self.design.matrix, self.design.u
         whole = len(columns) == matrix.shape[1]
-        for start in range(0, len(columns), CHUNK):
-            chosen = columns[start : start + CHUNK]
-            part = matrix[:, start : start + CHUNK] if whole else matrix[:, chosen]
-            out[start : start + CHUNK] = part.T.astype(np.float64, copy=False) @ R
+        if sp.issparse(matrix):
+            out = (matrix if whole else matrix[:, columns]).T @ R
+        else:
+            out = np.empty((len(columns), R.shape[1]))
+            for start in range(0, len(columns), CHUNK):
+                chosen = columns[start : start + CHUNK]
+                part = matrix[:, start : start + CHUNK] if whole else matrix[:, chosen]
+                out[start : start + CHUNK] = part.T.astype(np.float64, copy=False) @ R
+        if len(u):  # what rounding left of R along u is else multiplied by the means
+            out = out - np.outer(self.design.means[columns], u @ R)
         return out
 
     def residual(self) -> NDArray[np.float64]:
@@ -97,24 +104,35 @@ class MultiTaskRows:
 
     def admit(self, chosen: NDArray[np.int64]) -> None:
         """Add features to the working set."""
-        new = chosen.astype(np.int32)
-        unit, old_unit = self.unit[chosen], self.unit[self.block]
-        own = self.design.gram(new, new)
-        own[np.diag_indices_from(own)] += self.l2
-        self.gram.grow(
-            self.design.gram(self.block, new) / np.outer(old_unit, unit),
-            own / np.outer(unit, unit),
-            self.correlate(self.B, chosen) / unit[:, None],
-            self.W[chosen] * unit[:, None],
-            self.weight / unit,
-        )
+        new, unit = chosen.astype(np.int32), self.unit[chosen]
+        own = self.W[chosen] * unit[:, None], self.weight / unit
+        size = len(self.block) + len(new)
+        if isinstance(self.small, TaskColumnsProblem):
+            self.small.grow(self.design.gathered(new) / unit[:, None], *own)
+        elif self.l2 or size <= max(len(self.B), FEW_COLUMNS):
+            diagonal = self.design.gram(new, new)
+            diagonal[np.diag_indices_from(diagonal)] += self.l2
+            self.small.grow(
+                self.design.gram(self.block, new) / np.outer(self.unit[self.block], unit),
+                diagonal / np.outer(unit, unit),
+                self.correlate(self.B, chosen) / unit[:, None],
+                *own,
+            )
         self.block = np.concatenate([self.block, new])
         self.inside[chosen] = True
+        if self.small.size < len(self.block):
+            self._keep_columns()
+
+    def _keep_columns(self) -> None:
+        unit = self.unit[self.block]
+        self.small = TaskColumnsProblem(self.B)
+        columns = self.design.gathered(self.block) / unit[:, None]
+        self.small.grow(columns, self.W[self.block] * unit[:, None], self.weight / unit)
 
     def solve(self, tol: float) -> None:
         """Solve on the working set until its own duality gap is at most ``tol``."""
-        self.gram.solve(tol)
-        self.W[self.block] = self.gram.W / self.unit[self.block][:, None]
+        self.small.solve(tol)
+        self.W[self.block] = self.small.x / self.unit[self.block][:, None]
 
     def solution(self) -> NDArray[np.float64]:
         """Return the present solution, of shape (n_features, n_targets)."""

@@ -66,6 +66,11 @@ class MultiTaskGramProblem:
         self.size = len(self.Q)
         self.refresh()
 
+    @property
+    def x(self) -> NDArray[np.float64]:
+        """``W``, of shape (size, n_targets)."""
+        return self.W
+
     def refresh(self) -> None:
         """Compute ``H`` anew, free of the rounding errors that updates pile up."""
         support = np.flatnonzero(self.W.any(axis=1))

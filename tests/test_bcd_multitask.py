@@ -12,6 +12,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from bcd import MultiTaskElasticNet, MultiTaskLasso
+from bcd.multitask_columns import TaskColumnsProblem
 from bcd.multitask_gram import MultiTaskGramProblem
 from experiments.certificates import multitask_gap
 
@@ -166,3 +167,45 @@ def test_bad_input_is_refused_by_name():
         MultiTaskLasso().fit(np.where(X == X[1, 1], np.nan, X), Y)
     with pytest.warns(ConvergenceWarning, match=r"duality gap .*, tolerance .*max_iter"):
         MultiTaskLasso(alpha=1e-3, tol=1e-12, max_iter=1).fit(*problem(50, 200, 2, 1))
+
+
+@pytest.mark.parametrize("n", [400, 30])
+def test_newton_step_of_the_dual_solves_its_system(n):
+    rng = np.random.default_rng(n)
+    part = rng.standard_normal((50, n))
+    small = TaskColumnsProblem(rng.standard_normal((n, 3)))
+    small.grow(part, rng.standard_normal((50, 3)), rng.random(50))
+    sigma, pull = 0.2 + rng.random(50), rng.standard_normal((50, 3))
+    x, norms, _ = small._proximal_point(small.x, pull, sigma)
+    support = np.flatnonzero(x.any(axis=1))
+    slope = rng.standard_normal((3, n))
+    step = small._solve_dual(support, part[support], x, norms, sigma, slope)
+
+    def point(residual):
+        moved = small.x + sigma[:, None] * (pull + part @ residual.T)
+        length = np.linalg.norm(moved, axis=1, keepdims=True)
+        return (np.maximum(0.0, 1.0 - (sigma * small.weight)[:, None] / length) * moved).T @ part
+
+    product = step + (point(1e-6 * step) - point(-1e-6 * step)) / 2e-6
+    np.testing.assert_allclose(product, slope, atol=0.05 * np.abs(slope).max())
+
+
+def test_support_may_exceed_the_samples(monkeypatch):
+    monkeypatch.setattr("bcd.multitask.FEW_COLUMNS", 0)  # so small a problem has them too
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((20, 900)), rng.standard_normal((20, 25))
+    alpha = np.linalg.norm(X.T @ Y, axis=1).max() / 20 / 300
+    model = MultiTaskLasso(alpha, fit_intercept=False, tol=1e-10).fit(X, Y)
+    assert multitask_gap(X, Y, model.coef_.T, alpha)[1] <= 1.1e-10 * (Y**2).sum() / 20
+    assert np.count_nonzero(model.coef_.any(axis=0)) > 40
+
+
+@pytest.mark.parametrize("mean", [1e4, 1e6])
+def test_features_far_from_zero_are_certified(mean):
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((60, 200)), rng.standard_normal((60, 4))
+    alpha = np.linalg.norm((X - X.mean(axis=0)).T @ (Y - Y.mean(axis=0)), axis=1).max() / 60 / 20
+    model = MultiTaskLasso(alpha, tol=1e-8).fit(X + mean, Y)
+    centered = X + mean - (X + mean).mean(axis=0)
+    gap = multitask_gap(centered, Y - Y.mean(axis=0), model.coef_.T, alpha)[1]
+    assert gap <= 1.1e-8 * (Y**2).sum() / 60

@@ -1,0 +1,214 @@
+"""What small problems on gathered columns have in common: sweeps first, then steps in the residual.
+
+Minimise ``1/2 ||b - C' x||^2`` plus norms of groups. A sweep by the residual costs the columns'
+entries, one over the Gram matrix of k columns k^2, so where there are not many more samples than
+columns, the columns themselves are kept. Sweeps go on for as long as they are cheaper than what
+follows: a proximal point step, which lets many groups in and out at once. It is solved by Newton's
+method on its dual, whose unknown is the residual (Zhang, Zhang, Sun & Toh, 2020).
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lapack
+
+SWEEPS = 5  # at a time
+MAX_ROUNDS = 200
+MAX_NEWTON = 30  # in one proximal step
+MAX_BATCHES = 100  # of sweeps in a row
+FIRST_SIGMA, SIGMA_GROWS = 10.0, 10.0  # proximal steps, in units of one over the curvature
+PROXIMAL_SHARE = 0.1  # a proximal problem is solved to this share of the step that it makes
+ROUNDING = 1e-14  # relative to the objective at zero
+NOISE = 1e-26  # squared, relative
+SUFFICIENT = 1e-4  # of the decrease that the slope promises
+NEWTONS = 3.0  # systems that a proximal step solves, about
+BLAS_SPEED = 3.0  # products that BLAS makes of matrices while a sweep makes one
+CALLS = 1e5  # products that a sweep makes while Python calls what a Newton step needs
+MAX_STEPS = 40  # of conjugate gradients
+
+Vector = NDArray[np.float64]
+
+
+class ColumnsProblem(ABC):
+    """The small problem; its groups are sets of columns, or a column's coefficients of all targets.
+
+    Attributes
+    ----------
+    C : ndarray of shape (capacity, n_samples), float64
+        The columns as rows; the first ``size`` are in use.
+    x : ndarray of shape (size,) or (size, n_targets), float64
+    b, r : ndarray of shape (n_samples,) or (n_targets, n_samples), float64
+        Target, and residual at ``x``.
+    weight : ndarray of shape (n_groups,)
+        Factor of each group's norm.
+    settled : bool
+        Whether the last sweeps left all zeros where they were.
+    """
+
+    def __init__(self, b: Vector):
+        self.b, self.r, self.size = b, b.copy(), 0
+        self.n_samples, self.n_targets = b.shape[-1], b.size // b.shape[-1]
+        self.squares = float(np.vdot(b, b))
+        self.C, self.weight = np.empty((0, self.n_samples)), np.empty(0)
+        self.x = np.empty((0, *b.shape[:-1]))
+        self.sigma, self.n_newton, self.settled = FIRST_SIGMA, 0, False
+
+    def _append(self, columns: NDArray, x: NDArray, weight: Vector) -> None:
+        grown = self.size + len(x)
+        if grown > len(self.C):
+            enlarged = np.empty((max(grown, 2 * len(self.C)), self.n_samples))
+            enlarged[: self.size] = self.C[: self.size]
+            self.C = enlarged
+        self.C[self.size : grown] = columns
+        self.x, self.size = np.concatenate([self.x, x]), grown
+        self.weight = np.concatenate([self.weight, weight])
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Compute ``r`` anew, free of the rounding errors that updates pile up."""
+        support = np.flatnonzero(self.x if self.x.ndim == 1 else self.x.any(axis=1))
+        self.r = self.b - self.x[support].T @ self.C[support]
+
+    @abstractmethod
+    def gap(self) -> float:
+        """Return the duality gap of the small problem at ``x``."""
+
+    @abstractmethod
+    def _objective(self) -> float: ...
+
+    @abstractmethod
+    def _sweep_times(self, n_sweeps: int) -> None: ...
+
+    @abstractmethod
+    def _curvature(self) -> Vector:
+        """Return the mean eigenvalue of each group."""
+
+    @abstractmethod
+    def _proximal_point(self, center, pull, sigma) -> tuple[NDArray, Vector, float]:
+        """Return the proximal point at ``center + sigma pull``, lengths before, and envelope."""
+
+    @abstractmethod
+    def _squared_distance(self, x, center, sigma) -> float: ...
+
+    @abstractmethod
+    def _solve_dual(self, support, part, x, norms, sigma, slope) -> NDArray:
+        """Solve ``(I + part' P part) step = slope``, P the slope of the proximal point."""
+
+    def _polish(self, reached: float, tol: float) -> float:
+        """Take Newton steps on the support, if there are any to take; return the gap reached."""
+        return reached
+
+    def solve(self, tol: float) -> float:
+        """Descend until the small problem's duality gap is at most ``tol``, and return it.
+
+        It may stay above ``tol`` where rounding forbids better.
+        """
+        best, best_x, objective, stalled = np.inf, self.x, np.inf, 0
+        for _ in range(MAX_ROUNDS):
+            before = reached = self._sweep(tol)
+            if reached > tol and self.settled:
+                reached = self._polish(before, tol)
+            if reached > max(tol, 0.5 * before):
+                self._proximal_step()
+                reached = self.gap()
+            # once nothing helps, only rounding is left
+            before, objective = objective, self._objective()
+            helps = reached <= 0.5 * best or objective < before - ROUNDING * self.squares
+            stalled = 0 if helps else stalled + 1
+            if reached < best:
+                best, best_x = reached, self.x.copy()
+            if reached <= tol or stalled >= 2:
+                break
+        if best < reached:
+            self.x = best_x
+            self.refresh()
+        return best
+
+    def _sweep(self, tol: float) -> float:
+        """Sweep for as long as that promises to be cheaper than a Newton step; return the gap."""
+        reached, spent = np.inf, 0.0
+        for _ in range(MAX_BATCHES):
+            nonzero = self.x != 0.0
+            self._sweep_times(SWEEPS)
+            before, reached = reached, self.gap()
+            if reached <= tol:
+                self.refresh()
+                reached = self.gap()
+            if reached <= tol:
+                break
+            s = int(np.count_nonzero(self.x))
+            batch = 2.0 * self.n_samples * (SWEEPS * s + self.size * self.n_targets)
+            spent += batch
+            left = np.inf  # batches, at the rate of the last one
+            if 0.0 < tol < reached < before < np.inf:
+                left = math.log(reached / tol) / math.log(before / reached)
+            self.settled = np.array_equal(self.x != 0.0, nonzero)
+            if min(spent, left * batch) > NEWTONS * self._cost_of_newton(s):
+                break
+        return reached
+
+    def _cost_of_newton(self, s: int) -> float:
+        n, s = self.n_samples, s // self.n_targets
+        small = min(n, s)
+        direct = (0.5 * small * max(n, s) * small + small**3 / 3.0) / BLAS_SPEED
+        return CALLS + 4.0 * s * n * self.n_targets + min(direct, MAX_STEPS * 2.0 * s * n)
+
+    def _proximal_step(self) -> None:
+        """Move to about the minimum of the objective plus ``sum_g ||x_g - now_g||^2 / 2 sigma_g``.
+
+        The dual variable is the residual.
+        """
+        C, b, center, curvature = self.C[: self.size], self.b, self.x, self._curvature()
+        sigma = self.sigma / np.where(curvature > 0.0, curvature, 1.0)
+        r, c = self.r, C @ self.r.T
+        x, norms, envelope = self._proximal_point(center, c, sigma)
+        for n_newton in range(MAX_NEWTON):  # noqa: B007
+            support = np.flatnonzero(x if x.ndim == 1 else x.any(axis=1))
+            part = C[support]
+            slope = r - b + x[support].T @ part  # of the dual, r'r / 2 - b'r + envelope
+            moved = self._squared_distance(x, center, sigma)
+            if np.vdot(slope, slope) <= max(PROXIMAL_SHARE**2 * moved, NOISE * self.squares):
+                break
+            self.n_newton += 1
+            step = -self._solve_dual(support, part, x, norms, sigma, slope)
+            change, descent = C @ step.T, float(np.vdot(slope, step))
+            value = float(np.vdot(0.5 * r - b, r)) + envelope
+            t = 1.0
+            while t > 1e-6:
+                trial, pull = r + t * step, c + t * change
+                x, norms, envelope = self._proximal_point(center, pull, sigma)
+                reached = float(np.vdot(0.5 * trial - b, trial)) + envelope
+                if reached <= value + SUFFICIENT * t * descent:
+                    break
+                t *= 0.5
+            else:
+                break  # only rounding is left
+            r, c = trial, pull
+        before = self._objective()
+        self.x = x
+        self.refresh()
+        if self._objective() > before:  # a step so long that rounding took over
+            self.x = center
+            self.refresh()
+            self.sigma = FIRST_SIGMA
+        elif n_newton <= MAX_NEWTON // 3:
+            self.sigma *= SIGMA_GROWS
+
+
+def factor_of_identity_plus(part: NDArray) -> NDArray:
+    """Return the upper Cholesky factor of ``I + part' part``."""
+    matrix = part.T @ part
+    matrix[np.diag_indices_from(matrix)] += 1.0
+    return lapack.dpotrf(matrix.T, lower=0, clean=0, overwrite_a=1)[0]
+
+
+def solve_identity_plus(root: NDArray, rhs: NDArray) -> NDArray:
+    """Solve ``(I + root' root) X = rhs`` by a system of the smaller side of ``root``."""
+    if len(root) < root.shape[1]:
+        factor = factor_of_identity_plus(root.T)
+        return rhs - root.T @ lapack.dpotrs(factor, root @ rhs, lower=0)[0]
+    return lapack.dpotrs(factor_of_identity_plus(root), rhs, lower=0)[0]
