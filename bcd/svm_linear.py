@@ -28,12 +28,13 @@ from bcd.working_set import Progress
 
 LOOK_BACK = 3  # sweeps over which progress is judged
 PATIENCE = 10  # certificates without a smaller gap
-SLOW = 50  # sweeps without a smaller estimate, after which the gap is looked at
+SLOW = 50  # sweeps without a smaller estimate, after which only Newton steps can help
 NEAR_TOL = 0.3  # times tol: what the sweeps' own estimate of the gap must reach
 ROUND_SHARE = 0.1  # of the gap: what a round of Newton steps is asked for
 NEAREST, AT_LEAST = 3, 1000  # samples of a round: multiple of the free ones, and no fewer
 NEWTON_STEPS = 8.0  # to a gap ten times smaller
-NEWTON_COST, FACTOR_COST = 6e4, 0.05  # nanoseconds: of a step, and times its size cubed
+# Nanoseconds: of a sweep, of a Newton step, and what is multiplied by the cube of its unknowns
+SWEEP_COST, NEWTON_COST, FACTOR_COST = 1e4, 6e4, 0.05
 TINY = (
     1e4  # nanoseconds of a sweep, below which Newton steps to the last digit cost next to nothing
 )
@@ -71,8 +72,7 @@ class _Run:
         self.out = np.zeros(3)
         self.sweeps: list[tuple[float, float]] = []
         self.factor = 0.0  # length of the proximal steps, 0 while there are none
-        self.face_rate = np.inf
-        self.face: tuple[float, float] | None = None
+        self.lowest = np.inf  # estimate of the gap
         self.buffer = np.empty(0)
         self.gap = np.inf
         if alpha.any():
@@ -110,7 +110,7 @@ class _Run:
             self._newton_round(tol, max_iter)
             return
         problem = self.problem
-        cost = self.n_active * problem.row_cost
+        cost = SWEEP_COST + self.n_active * problem.row_cost
         arrays = (*problem.arrays, problem.y, problem.squares, problem.bias, problem.cost)
         self.n_active = dual_epoch(
             *arrays, problem.upper, problem.ridge, self.active, self.n_active, self.alpha, self.w,
@@ -118,13 +118,17 @@ class _Run:
         )  # fmt: skip
         self.n_iter += 1
         violation, estimate = float(self.out[0]), float(self.out[1])
-        lowest = min((past for past, _ in self.sweeps), default=np.inf)
-        self.n_slow = 0 if estimate < 0.9 * lowest else self.n_slow + 1
-        if estimate <= NEAR_TOL * tol or violation <= 10.0 * LOST or self.n_slow > SLOW:
+        if estimate < 0.9 * self.lowest:
+            self.lowest, self.n_slow = estimate, 0
+        else:
+            self.n_slow += 1
+        if self.n_slow > SLOW:
+            self._start_newton()
+        elif estimate <= NEAR_TOL * tol or violation <= 10.0 * LOST:
             self.certify(self.w)
             self._choose_active()
             self.sweeps.clear()
-            self.n_slow = 0
+            self.lowest, self.n_slow = np.inf, 0
         else:
             self.sweeps.append((estimate, cost))
             self._judge(tol)
@@ -141,34 +145,41 @@ class _Run:
     def _judge(self, tol: float) -> None:
         """Go over to Newton steps, or take one on the free variables, where that is cheaper."""
         estimate = self.sweeps[-1][0]
-        if self.face is not None:
-            before, cost = self.face
-            self.face_rate = np.log(before / estimate) / cost
-            self.face = None
-        if len(self.sweeps) <= LOOK_BACK:
+        if len(self.sweeps) % LOOK_BACK != 0:
             return
-        costs = sum(cost for _, cost in self.sweeps[-LOOK_BACK:])
-        rate = np.log(self.sweeps[-1 - LOOK_BACK][0] / estimate) / costs
         problem = self.problem
         members = self.active[: self.n_active]
         values = self.alpha[members]
         free = members[(values > 0.0) & (values < problem.upper[members])]
-        n_features = problem.X.shape[1]
-        size = min(len(free), n_features)
-        newton = NEWTON_COST + 3.0 * self.n_active * problem.row_cost + FACTOR_COST * size**3
-        newton += (
-            0.5 * size * len(free) * problem.row_cost
-            if n_features > len(free)
-            else 0.5 * len(free) * problem.n_entries**2
-        )
-        newton_rate = np.log(10.0) / (NEWTON_STEPS * newton) if size <= SMALL_SYSTEM else 0.0
-        face = 2.0 * FACE_STEPS * len(free) * problem.row_cost
-        face_rate = min(self.face_rate, FACE_GAIN / max(face, 1.0))
-        if newton_rate > max(rate, face_rate):
-            # the hinge is smoothed over slacks of about one
-            self.factor = float(np.mean(problem.cost))
-        elif face_rate > rate and len(free) > 0:
+        rows, n_features = float(len(free)), problem.X.shape[1]
+        size = min(rows, n_features)
+        newton = NEWTON_COST + self.n_active * problem.row_cost + FACTOR_COST * size**3
+        if rows < n_features:
+            newton += 0.5 * rows**2 * problem.row_cost
+        else:
+            newton += 0.5 * rows * problem.n_entries**2
+        if size <= SMALL_SYSTEM and self._slower(np.log(10.0), NEWTON_STEPS * newton):
+            self._start_newton()
+            return
+        face = 2.0 * FACE_STEPS * rows * problem.row_cost
+        if 0 < 2 * rows < n_features and self._slower(FACE_GAIN, face):
             self._face_step(free, estimate, tol)
+
+    def _start_newton(self) -> None:
+        self.factor = float(np.mean(self.problem.cost))  # the hinge is smooth over slacks of one
+
+    def _slower(self, gain: float, cost: float) -> bool:
+        """Tell whether sweeps of late gained less than ``gain`` (a logarithm) at that cost.
+
+        Judged over half that cost, so that no more than that is lost by waiting.
+        """
+        spent = 0.0
+        for estimate, own in reversed(self.sweeps[:-1]):
+            spent += own
+            if spent >= 0.5 * cost:
+                gained = np.log(estimate / self.sweeps[-1][0])
+                return gained / spent < gain / cost
+        return False
 
     def _face_step(self, free: NDArray, estimate: float, tol: float) -> None:
         problem = self.problem
@@ -180,7 +191,6 @@ class _Run:
             *arrays, problem.ridge, free, self.alpha, self.w, share, FACE_STEPS,
             np.empty((5, len(free))), self.buffer,
         )  # fmt: skip
-        self.face = estimate, 2.0 * (n_steps + 2) * len(free) * problem.row_cost
         self.n_iter += n_steps
         self.sweeps.clear()
 

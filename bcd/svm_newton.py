@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from bcd.svm_problem import LinearSVMProblem
 
 SMALL_SYSTEM = 1200  # unknowns up to which a Newton system is factorised
-FEW_NEWTON = 10
+FEW_NEWTON = 20  # in a proximal step, below which the next one is longer
 MAX_NEWTON = 50  # in one proximal step
-STEP_GROWS = 4.0
-PROXIMAL_SHARE = 0.5
+STEP_GROWS = 2.0
+PROXIMAL_SHARE = 3.0
 MAX_CG = 200
 
 
