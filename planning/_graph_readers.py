@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import networkx
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphs import CSRGraph, spatial_order
+from graphs.convert import is_networkx
 from problems.worlds._validate import as_floats
 from problems.worlds.arrays import GRID
 
@@ -44,7 +44,7 @@ def lattice(grid: Any, connectivity: int) -> Parts:
 
 def read_networkx(graph: Any, position: str) -> Parts:
     """Take vertices and motions from a networkx graph; see ``Roadmap.from_networkx``."""
-    if not isinstance(graph, networkx.Graph):
+    if not is_networkx(graph):
         raise ValueError(f"graph must be a networkx graph, got {graph!r}.")
     if graph.is_directed():
         raise ValueError("graph must be undirected, got a directed one.")
