@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 SMALL_SYSTEM = 1200  # unknowns up to which a Newton system is factorised
 FEW_NEWTON = 20  # in a proximal step, below which the next one is longer
 MAX_NEWTON = 50  # in one proximal step
-STEP_GROWS = 2.0
+STEP_GROWS, STEP_SHRINKS = 2.0, 4.0
 PROXIMAL_SHARE = 3.0
 MAX_CG = 200
 
@@ -110,9 +110,14 @@ class Subproblem:
                 near = residual <= PROXIMAL_SHARE**2 * float(moved @ (moved / step))
                 if near or n_inner > MAX_NEWTON:
                     center = a.copy()
-                    if n_inner <= FEW_NEWTON:
-                        factor *= STEP_GROWS
-                        step[:] = factor
+                    factor *= (
+                        STEP_GROWS
+                        if n_inner <= FEW_NEWTON
+                        else 1.0 / STEP_SHRINKS
+                        if n_inner > MAX_NEWTON
+                        else 1.0
+                    )
+                    step[:] = factor
                     n_inner = 0
                     if residual <= 1e-30 * float(w @ w):
                         break

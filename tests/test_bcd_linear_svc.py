@@ -305,3 +305,12 @@ def test_many_samples_or_features_are_certified_at_small_and_large_costs(loss, s
         result = solve_linear_svm(svm, tol=1e-8 * cost.sum(), max_iter=2000)
         gap = linear_svm_gap(X, y, result.x[:-1], result.alpha, cost, loss == "squared_hinge")[1]
         assert gap <= 1.01e-8 * cost.sum()
+
+
+def test_proximal_steps_that_are_too_long_are_shortened():
+    rng = np.random.default_rng(0)
+    X = np.round(rng.standard_normal((1500, 200))) * (rng.random((1500, 200)) < 0.3)
+    y = np.where(X @ rng.standard_normal(200) + 0.1 * rng.standard_normal(1500) > 0, 1.0, -1.0)
+    svm = LinearSVMProblem(sp.csr_array(X), y, np.full(1500, 1e3), 0.0, False)
+    result = solve_linear_svm(svm, tol=1.5, max_iter=500)  # 795 when the length stayed as it was
+    assert result.gap <= 1.5
