@@ -69,8 +69,9 @@ class LinearSVC(LinearClassifier):
     max_iter : int, default=1000
         Sweeps over the samples and Newton steps at most; with ``"l1"`` block updates.
     callback : callable, default=None
-        Called with a :class:`bcd.working_set.Progress` after each Newton step (block update); a
-        true answer stops the run.
+        Called with a :class:`bcd.working_set.Progress` after each sweep or round of Newton steps
+        (with ``"l1"`` block update); a true answer stops the run. The gap that it is shown costs
+        two passes over the data each time.
 
     Attributes
     ----------
