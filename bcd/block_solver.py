@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from bcd.active_set import GramProblem
 from bcd.design import Design
-from bcd.residual import RIDGE, ResidualProblem, residual_pays, ridge_share
+from bcd.residual import APART, ResidualProblem, residual_pays, ridge_share
 from bcd.separable import Separable
 from bcd.whole import WholeProblem
 
 INNER_TOL = 0.3  # of tol, to which the block is solved in the end
 BLOCK_SHARE = 0.1  # of the gap at hand, to which it is before: solving further would not pay
+FIRST_EASY = 1000  # zeros that the first working set takes where sweeps do
 STATION_SHARE = 0.03  # the same where the penalty is eased
 
 
@@ -68,7 +69,7 @@ class WorkingSet:
     @property
     def easy(self) -> bool:
         """Whether many columns at once cost little more than few: no Gram matrix is needed."""
-        return self.by_residual and self.ridge >= RIDGE
+        return self.by_residual and self.ridge * min(FIRST_EASY, *self.design.shape) >= APART
 
     def __len__(self) -> int:
         return len(self.columns)

@@ -29,8 +29,9 @@ from bcd.separable import Separable
 
 Vector = NDArray[np.float64]
 ENTRIES = 1000  # of a column, times: squared supports above it are dearer to factor than to sweep
-MANY_COLUMNS = 200  # so many that a squared penalty keeps apart are swept sooner than factored
-RIDGE = 0.01  # of the columns' squared length: an l2 weight above it keeps columns apart
+APART = 18.0  # columns times l2 share: sweeps then end before a Gram matrix would be made
+MANY_COLUMNS = 200  # and not fewer than samples: these are swept, not factored, from an l2 share of
+RIDGE = 0.01  # on
 SWEEPS = 5  # at a time at most, the first one over the zeros too
 SHARE = 0.3  # of the gap asked for: a sweep that decreases the objective by less is the last
 UNSETTLED = 0.03  # of the support: so many changes in a sweep, and a Newton step would be wasted
@@ -54,7 +55,8 @@ def residual_pays(
     design: Design, columns: NDArray[np.int32], n_free: int, ridge: float = 0.0
 ) -> bool:
     """Tell whether ``n_free`` of these columns are solved sooner without their Gram matrix."""
-    if ridge >= RIDGE and len(columns) >= MANY_COLUMNS:
+    k = len(columns)
+    if ridge * k >= APART or (ridge >= RIDGE and k >= max(MANY_COLUMNS, design.shape[0])):
         return True
     if not isinstance(design, SparseDesign) or len(columns) == 0:
         return False

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bcd._certificate_kernels import UNPENALISED, violating_zeros
-from bcd.block_solver import Memory, WorkingSet
+from bcd.block_solver import FIRST_EASY, Memory, WorkingSet
 from bcd.design import Design, SparseDesign, nonzero_columns, project_out
 from bcd.duality import Certificate, certify
 from bcd.result import History, Result, Status, ask
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 FIRST_BLOCK = 64
 GROWTH = 0.6  # zeros in the working set, in multiples of the support
 GROWTH_SPARSE = 1.2  # the same on sparse data, where more columns cost little
-FIRST_EASY, GROWTH_EASY = 1000, 2.0  # the same where sweeps do
+GROWTH_EASY = 2.0  # the same where sweeps do, after the first
 CROWDED = 1.5  # times what is needed: the working set is cleared of the rest
 EASE = 0.65  # of the penalty at which the first feature left out would gain
 SCREENING_SAVES = 1000  # features from which on a pass costs more than screening
