@@ -52,7 +52,10 @@ def svm_cell(data: str, X, y, C: float, loss: str) -> Cell:
     if squared:
         solvers["liblinear primal"] = functools.partial(liblinear, dual=False)
     elif peer("snapml") is not None:
-        solvers["snapml"] = functools.partial(_snapml, X, y, C)
+        # it refuses sparse arrays
+        solvers["snapml"] = functools.partial(
+            _snapml, sp.csr_matrix(X) if sp.issparse(X) else X, y, C
+        )
     return Cell(f"svm {loss}", data, f"C={C:g}", gap, solvers, 5.0)
 
 
