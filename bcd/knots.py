@@ -27,6 +27,8 @@ from bcd.whole import whole_problem
 KNOT_SHARE = 0.3  # of tol, to which knots are solved, so that something is left between them
 TIGHT = 1e-8  # relative tolerances below which knots are solved to tol itself
 AMPLE = 0.1  # of tol: gaps between two knots below which the next two may be further apart
+FINE = 1e-8  # of tol, where features are few: the last digits cost little, and errors of folds,
+# which choose the penalty by differences between neighbours, need them
 TRIALS = 4  # neighbours are looked at once in so many whether the one between was needed
 
 
@@ -96,7 +98,8 @@ def _whole(
     if problem is None:
         return None
     l1, l2 = (n_samples * share * alphas for share in (l1_ratio, 1.0 - l1_ratio))
-    path = Path(*problem.follow(l1, l2, positive=bounds is not None, tol=limit))
+    fine = FINE * limit
+    path = Path(*problem.follow(l1, l2, positive=bounds is not None, tol=fine))
     return path if (path.gap <= limit).all() else None
 
 

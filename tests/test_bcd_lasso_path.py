@@ -325,3 +325,14 @@ def test_paths_of_many_targets_take_weights_and_refuse_signs():
     np.testing.assert_allclose(weighted, repeated, rtol=1e-6, atol=1e-8)
     with pytest.raises(ValueError, match=r"bounds and positive are not allowed.*got \(30, 2\)"):
         enet_path(X, Y, positive=True)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_few_features_choose_the_penalty_of_exact_folds(seed):
+    # a gap within tol is not enough where errors of folds are compared: without noise they are small
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((20, 6))
+    y = 50.0 * X.sum(axis=1)
+    rough, fine = LassoCV(cv=3).fit(X, y), LassoCV(cv=3, tol=1e-13).fit(X, y)
+    assert rough.alpha_ == pytest.approx(fine.alpha_, rel=1e-9)
+    np.testing.assert_allclose(rough.mse_path_, fine.mse_path_, rtol=1e-6)

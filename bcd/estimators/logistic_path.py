@@ -406,8 +406,10 @@ class LogisticRegressionCV(SplitsSamples, LogisticClassifier):
             )
             if self.penalty != "elasticnet":
                 given = (PENALTIES[self.penalty],)
-        check_real("l1_ratios", given)
-        ratios = np.atleast_1d(np.asarray(given, dtype=np.float64))
+        try:
+            ratios = np.atleast_1d(np.asarray(given, dtype=np.float64))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"l1_ratios must be real numbers, got {given!r}.") from error
         for ratio in ratios:
             check_number("l1_ratios", ratio, 0.0, 1.0)
         return ratios
