@@ -329,7 +329,7 @@ def test_paths_of_many_targets_take_weights_and_refuse_signs():
 
 @pytest.mark.parametrize("seed", range(4))
 def test_few_features_choose_the_penalty_of_exact_folds(seed):
-    # a gap within tol is not enough where errors of folds are compared: without noise they are small
+    # a gap within tol is not enough where errors of folds are compared, small ones without noise
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((20, 6))
     y = 50.0 * X.sum(axis=1)
