@@ -130,6 +130,12 @@ class DenseDesign:
         """Return the columns weighted but not centred, a row each."""
         return self._slab(columns, 0, np.empty(0), self.shape[0])
 
+    def gather(self, columns: Columns, out: NDArray[np.float64]) -> None:
+        """Set ``out`` of shape (len(columns), n_samples) to columns, centred and weighted."""
+        root = np.empty(0) if self.root is None else self.root
+        kernel = gather_from_columns if self.by_columns else gather_from_rows
+        kernel(self.matrix, 0, columns, self.means, root, self.shift, out)
+
     def _slab(
         self, columns: Columns, start: int, shift: Vector, rows: int = SLAB
     ) -> NDArray[np.float64]:

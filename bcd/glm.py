@@ -21,7 +21,8 @@ from bcd._penalty_kernels import gap_of_columns, survey_columns
 from bcd._score_kernels import dual_distance
 from bcd.design import Design, nonzero_columns
 from bcd.duality import ROUNDING
-from bcd.glm_block import make_block
+from bcd.glm_block import block_scores, make_block
+from bcd.glm_explore import FAR, explore, explores
 from bcd.glm_newton import Scores, descend_block, solve_definite
 from bcd.result import Result, Status
 from bcd.separable import Separable, separable
@@ -29,6 +30,7 @@ from bcd.working_set import FIRST_BLOCK, SCREENING_SAVES, Progress, _Books, _out
 from problems.losses import HUBER, LOGISTIC, POISSON, SQUARED_HINGE
 
 Vector = NDArray[np.float64]
+CHEAP = 1e6  # multiplications of a Gram matrix
 FINEST = 1e-3  # of tol, that a complete block is solved to before the run gives up
 SMOOTHNESS = {LOGISTIC: 0.25, HUBER: 1.0, POISSON: np.inf, SQUARED_HINGE: 1.0}
 
@@ -108,12 +110,12 @@ def solve_glm(
         in_block[start] = True
     xb = x[block.columns]
     inner_tol, lengths = np.inf, np.sqrt(design.squares)
-    best_gap, exhausted, n_iter = np.inf, False, 0
+    best_gap, exhausted, explored, n_iter = np.inf, False, False, 0
     while True:
         if n_iter == 0 and block.size == 0 and x0 is None and scores.started_at is not None:
             shift = scores.started_at
-        else:
-            z = _scores_of(design, block, xb, scores.intercept)
+        elif not explored:
+            z = block_scores(design, block, xb, scores.intercept)
             scores.set(z + shift if shift else z)
             if scores.intercept:
                 shift += scores.center()
@@ -145,11 +147,21 @@ def solve_glm(
             in_block[chosen] = True
             xb = np.concatenate([xb, np.zeros(len(chosen))])
             inner_tol = max(0.3 * tol, 0.05 * min(certificate.gap, scores.value))
-        elif n_iter == 0:  # a start at hand: the last Newton steps cost little and gain many digits
-            inner_tol = 1e-8 * tol
+        elif n_iter == 0:  # nothing to choose: where steps cost little, the last gain many digits
+            cheap = block.factor_pays() and block.size**2 * design.shape[0] <= CHEAP
+            inner_tol = (1e-8 if cheap else 0.3) * tol
         else:
             inner_tol = min(0.3 * tol, 0.03 * inner_tol)
         before = xb
+        explored = False
+        far = certificate.gap > FAR * scores.value
+        if far and (len(chosen) or n_iter == 0) and explores(scores, design, block):
+            parts = penalty.take(block.columns)
+            explored, xb, shift = explore(scores, design, block, xb, shift, parts)
+        if explored:
+            x[block.columns] = xb
+            n_iter += 1
+            continue
         xb, moved, _ = descend_block(scores, block, xb, penalty.take(block.columns), inner_tol)
         shift += moved
         if scores.intercept and not block.centered:  # the shift is that of centred columns
@@ -173,14 +185,6 @@ def solve_glm(
 
 def _used_columns(design: Design) -> NDArray[np.int32]:
     return np.flatnonzero(design.squares > 0.0).astype(np.int32)
-
-
-def _scores_of(design, block, xb, intercept: bool) -> Vector:
-    """Scores of the centred design from scratch; a sparse block holds its columns as they are."""
-    z = block.product(xb) if block.size else np.zeros(design.shape[0])
-    if intercept and not block.centered:
-        z -= design.means[block.columns] @ xb
-    return z
 
 
 def certify_glm(

@@ -25,6 +25,7 @@ from bcd._glm_block_kernels import (
 from bcd.design import DenseDesign, Design, SparseDesign
 
 Vector = NDArray[np.float64]
+FEW_SAMPLES = 500  # up to which smooth models are solved by one equation a sample
 DRIFT = 0.25  # of a sample's curvature, that a Gram matrix may be off
 
 
@@ -53,8 +54,16 @@ class Block(Protocol):
     def gram(self, h: Vector, chosen: NDArray[np.int64]) -> Vector:
         """Return ``W' diag(h) W`` over the chosen columns."""
 
-    def nearly_gram(self, h: Vector, chosen: NDArray[np.int64]) -> tuple[Vector, Vector]:
-        """Return the same for weights near ``h``, off by a share DRIFT at most; and these."""
+    def nearly_gram(
+        self, h: Vector, chosen: NDArray[np.int64], reach: NDArray[np.int64] | None = None
+    ) -> tuple[Vector, Vector]:
+        """Return the same for weights near ``h``, off by a share DRIFT at most; and these.
+
+        ``reach`` holds the columns that may be chosen next, beside those that are.
+        """
+
+    def inner_products(self, l2: Vector) -> Vector | None:
+        """Return ``W diag(1 / l2) W'``, None where the samples are too many for it to pay."""
 
     def gram_pays(self) -> bool:
         """Whether to form Gram matrices rather than to walk columns."""
@@ -72,6 +81,8 @@ class DenseBlock:
         self.design = design
         self.columns = np.empty(0, dtype=np.int32)
         self.rows = np.empty((64, design.shape[0]))
+        self.inner: Vector | None = None  # W diag(1 / inner_l2) W'
+        self.inner_l2 = np.empty(0)
 
     @property
     def size(self) -> int:
@@ -81,13 +92,17 @@ class DenseBlock:
     def append(self, columns: NDArray[np.int32]) -> None:
         """Take further columns of the design in."""
         size, grown = self.size, self.size + len(columns)
+        matrix = self.design.matrix
+        whole = len(columns) == matrix.shape[1] and (columns == np.arange(grown)).all()
+        if whole and matrix.flags.f_contiguous and matrix.dtype == np.float64:
+            if not len(self.design.u):  # it lies in memory as is wanted
+                self.rows, self.columns = matrix.T, columns
+                return
         if grown > len(self.rows):
             rows = np.empty((max(grown, 2 * len(self.rows)), self.rows.shape[1]))
             rows[:size] = self.rows[:size]
             self.rows = rows
-        self.rows[size:grown] = self.design.matrix[:, columns].T
-        if len(self.design.u):
-            self.rows[size:grown] -= self.design.means[columns][:, None]
+        self.design.gather(columns, self.rows[size:grown])
         self.columns = np.concatenate([self.columns, columns])
 
     def product(self, step: Vector) -> Vector:
@@ -108,9 +123,21 @@ class DenseBlock:
         scaled = self.rows[chosen] * np.sqrt(h)
         return scaled @ scaled.T
 
-    def nearly_gram(self, h: Vector, chosen: NDArray[np.int64]) -> tuple[Vector, Vector]:
+    def nearly_gram(
+        self, h: Vector, chosen: NDArray[np.int64], reach: NDArray[np.int64] | None = None
+    ) -> tuple[Vector, Vector]:
         """Return the same, and ``h``: BLAS is fast enough."""
         return self.gram(h, chosen), h
+
+    def inner_products(self, l2: Vector) -> Vector | None:
+        """Return ``W diag(1 / l2) W'``, None where the samples are too many for it to pay."""
+        n = self.rows.shape[1]
+        if n > min(FEW_SAMPLES, self.size) or not (l2 > 0.0).all():
+            return None
+        if self.inner is None or len(self.inner_l2) != len(l2) or (self.inner_l2 != l2).any():
+            scaled = self.rows[: self.size] / np.sqrt(l2)[:, None]
+            self.inner, self.inner_l2 = scaled.T @ scaled, l2
+        return self.inner
 
     def gram_pays(self) -> bool:
         """Whether to form Gram matrices rather than to walk columns."""
@@ -188,14 +215,16 @@ class SparseBlock:
         self._keep(chosen)
         return self._update(h, chosen, 0.0)
 
-    def nearly_gram(self, h: Vector, chosen: NDArray[np.int64]) -> tuple[Vector, Vector]:
+    def nearly_gram(
+        self, h: Vector, chosen: NDArray[np.int64], reach: NDArray[np.int64] | None = None
+    ) -> tuple[Vector, Vector]:
         """Return the same for weights near ``h``, off by a share DRIFT at most; and these."""
         known = len(chosen) <= len(self.kept) and np.isin(chosen, self.kept).all()
         if known:  # but a smaller matrix anew may cost less
             drifted = count_drifted(h, self.held, DRIFT)
             known = drifted * len(self.kept) ** 2 <= len(h) * len(chosen) ** 2
         if not known:
-            self._keep(chosen)
+            self._keep(chosen if reach is None else reach)
         return self._update(h, chosen, DRIFT), self.held
 
     def _keep(self, chosen: NDArray[np.int64]) -> None:
@@ -214,6 +243,10 @@ class SparseBlock:
         place = np.searchsorted(self.kept, chosen)
         return self.G[np.ix_(place, place)]
 
+    def inner_products(self, l2: Vector) -> Vector | None:
+        """Return None: samples are many where data are sparse."""
+        return None
+
     def gram_pays(self) -> bool:
         """Whether to form Gram matrices rather than to walk columns."""
         return self.pays
@@ -229,3 +262,11 @@ def make_block(design: Design) -> Block:
         return SparseBlock(design)
     assert isinstance(design, DenseDesign)
     return DenseBlock(design)
+
+
+def block_scores(design: Design, block: Block, x: Vector, intercept: bool) -> Vector:
+    """Scores of the centred design from scratch; a sparse block holds its columns as they are."""
+    z = block.product(x) if block.size else np.zeros(design.shape[0])
+    if intercept and not block.centered:
+        z -= design.means[block.columns] @ x
+    return z

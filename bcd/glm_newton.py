@@ -28,9 +28,11 @@ HALVINGS = 40
 FACTORED_HERE = 96  # coordinates up to which a kernel factors as fast as a library
 ROUNDING = 4e-16  # relative errors of the objective that a line search must overlook
 CG_STEPS = 500
+LOOSE = 50.0  # times the accuracy of other models, that smooth ones are solved to
 SLOW = 1e-4  # of the gap: a smaller decrease of the objective is none
 PATIENCE = 10  # slow rounds before a block is given up
 NOISE = 1e-14  # of the objective: a gap that small is rounding if a round does not shorten it
+WITHIN_REACH = 0.6  # the same of the next models
 NEAR = 0.8  # of its l1 weight: zeros with a smaller slope stay out of a model
 
 
@@ -147,7 +149,7 @@ def descend_block(
             break
         n_rounds += 1
         gradient += penalty.l2 * x
-        u, shift, change = _model_step(scores, block, gradient, x, penalty)
+        u, shift, change = _model_step(scores, block, gradient, x, penalty, tol)
         step = u - x
         drop = gradient @ step + penalty.l1 @ (np.abs(u) - np.abs(x))
         drop += shift * float(scores.slope.sum())
@@ -178,17 +180,23 @@ def _l1_and_box(penalty: Separable, chosen) -> tuple[Vector, Vector, Vector]:
     return penalty.l1[chosen], penalty.lower[chosen], penalty.upper[chosen]
 
 
-def _model_step(scores: Scores, block: Block, gradient: Vector, x: Vector, penalty: Separable):
-    """Minimise the quadratic model; return the new x, the intercept's step, and scores' change."""
+def _model_step(
+    scores: Scores, block: Block, gradient: Vector, x: Vector, penalty: Separable, goal: float
+):
+    """Minimise the quadratic model; return the new x, the intercept's step, and scores' change.
+
+    goal : what the block's gap is to be in the end, beyond which accuracy is of no use
+    """
     h = scores.curvature
     shift, l1, l2 = 0.0, penalty.l1, penalty.l2
     if not (l1.any() or penalty.boxed or block.factor_pays()):
-        return _smooth_model(scores, block, gradient, x, l2)
+        return _smooth_model(scores, block, gradient, x, l2, goal)
     if not block.gram_pays():
         assert isinstance(block, SparseBlock)
         return _walk_model(scores, block, gradient, x, penalty)
     chosen = _near_active(gradient - l2 * x, x, l1)
-    G, h = block.nearly_gram(h, chosen)
+    within_reach = _near_active(gradient - l2 * x, x, l1, WITHIN_REACH)
+    G, h = block.nearly_gram(h, chosen, within_reach)
     G.flat[:: len(G) + 1] += l2[chosen]
     reduced = gradient[chosen]
     total, slope = float(h.sum()), float(scores.slope.sum())
@@ -206,9 +214,9 @@ def _model_step(scores: Scores, block: Block, gradient: Vector, x: Vector, penal
     return u, shift, change
 
 
-def _near_active(slope: Vector, x: Vector, l1: Vector) -> NDArray[np.int64]:
+def _near_active(slope: Vector, x: Vector, l1: Vector, share: float = NEAR) -> NDArray[np.int64]:
     """Return the coordinates that a Newton step may move: not at zero, or close to leaving it."""
-    return np.flatnonzero((x != 0.0) | (np.abs(slope) >= NEAR * l1))
+    return np.flatnonzero((x != 0.0) | (np.abs(slope) >= share * l1))
 
 
 def accuracy(first: float, size: float) -> float:
@@ -347,8 +355,11 @@ def _walk_model(scores, block: SparseBlock, gradient, x, penalty: Separable):
     return u, float(state[0]), change
 
 
-def _smooth_model(scores, block, gradient, x, l2):
-    """Minimise the model where nothing has an l1 term, by conjugate gradients."""
+def _smooth_model(scores, block, gradient, x, l2, goal):
+    """Minimise the model where nothing has an l1 term, by conjugate gradients.
+
+    Where samples are few and every coefficient has a ridge, exactly instead.
+    """
     h = scores.curvature
     total = float(h.sum()) if scores.intercept else 0.0
     slope = float(scores.slope.sum())
@@ -356,14 +367,35 @@ def _smooth_model(scores, block, gradient, x, l2):
     rhs = -gradient
     if scores.intercept:
         rhs = rhs + block.correlate(h) * (slope / total)
-    first = float((rhs**2 / np.maximum(diagonal, 1e-300)).sum())
-    everything = diagonal > 0.0
-    step = _conjugate_gradients(
-        block, h, total, l2, diagonal, everything, rhs, accuracy(first, abs(scores.value))
-    )
+    inner = block.inner_products(l2)
+    if inner is not None:
+        step = _step_by_samples(block, inner, h, total, l2, rhs)
+    else:
+        first = float((rhs**2 / np.maximum(diagonal, 1e-300)).sum())
+        tol = max(LOOSE * accuracy(first, abs(scores.value)), goal)
+        step = _conjugate_gradients(block, h, total, l2, diagonal, diagonal > 0.0, rhs, tol)
     change = block.product(step)
     shift = -(slope + float(h @ change)) / total if scores.intercept else 0.0
     return x + step, shift, change + shift
+
+
+def _step_by_samples(block, inner, h, total, l2, rhs) -> Vector:
+    """Solve ``(W' S W + diag(l2)) d = rhs`` by an equation a sample (Woodbury).
+
+    ``inner`` is ``W diag(1 / l2) W'``; ``S`` is ``diag(h)``, less its part along the intercept.
+    With R the root of h and P the projection off R 1, ``S = R P R``; then ``(I + P R inner R P) v
+    = P R W rhs / l2`` and ``l2 d = rhs - W' R v``, whose matrix has no eigenvalue below one.
+    """
+    root = np.sqrt(h)
+    right = root * block.product(rhs / l2)
+    M = inner * root * root[:, None]
+    if total > 0.0:
+        q = root / np.sqrt(total)
+        right -= q * (q @ right)
+        M -= np.outer(q, q @ M)
+        M -= np.outer(M @ q, q)
+    M.flat[:: len(M) + 1] += 1.0
+    return (rhs - block.correlate(root * solve_definite(M, right))) / l2
 
 
 def _hessian_product(block, h, total, l2, step):
