@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bcd.design import Design, nonzero_columns
 from bcd.result import Result, Status
 from bcd.softmax_block import SoftmaxBlock, SoftmaxScores
-from bcd.softmax_newton import FORMED, Box, certify_softmax, descend_softmax, free_dual
+from bcd.softmax_newton import FACTORED, FORMED, Box, certify_softmax, descend_softmax, free_dual
 from bcd.working_set import FIRST_BLOCK, Progress, _Books, _outcome
 
 Matrix = NDArray[np.float64]
@@ -139,7 +139,9 @@ def solve_softmax(
             inner_tol = min(0.3 * tol, 0.1 * inner_tol)
         everything_in = len(block.columns) == len(everything)
         if (everything_in and n_iter == 0) or (complete and U.size <= FORMED):
-            inner_tol = 1e-6 * tol  # the last Newton steps cost little and gain many digits
+            # where a Hessian is formed, the last Newton steps cost little and gain many digits
+            cheap = U.size <= (FORMED if l1.any() else FACTORED)
+            inner_tol = (1e-6 if cheap else 0.3) * tol
         b1 = np.concatenate([np.zeros(offset), l1[block.columns]])
         b2 = np.concatenate([np.zeros(offset), l2[block.columns]])
         if whole is not None:
