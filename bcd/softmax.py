@@ -140,7 +140,7 @@ def solve_softmax(
         everything_in = len(block.columns) == len(everything)
         if (everything_in and n_iter == 0) or (complete and U.size <= FORMED):
             # where a Hessian is formed, the last Newton steps cost little and gain many digits
-            cheap = U.size <= (FORMED if l1.any() else FACTORED)
+            cheap = U.size <= (FORMED if l1.any() or whole is not None else FACTORED)
             inner_tol = (1e-6 if cheap else 0.3) * tol
         b1 = np.concatenate([np.zeros(offset), l1[block.columns]])
         b2 = np.concatenate([np.zeros(offset), l2[block.columns]])
