@@ -36,13 +36,15 @@ def explores(scores: Scores, design: Design, block: Block) -> bool:
         return False
     first = block.value[: min(SAMPLE, int(block.ptr[-1]))]
     new_values = np.count_nonzero(first[1:] != first[:-1])
-    return design.shape[0] >= TALL * design.shape[1] and new_values <= NEW_VALUES * len(first)
+    tall = design.shape[0] >= TALL * design.shape[1]
+    return tall and bool(new_values <= NEW_VALUES * len(first))
 
 
 def explore(
-    scores: Scores, design: Design, block: SparseBlock, x: Vector, shift: float, penalty: Separable
+    scores: Scores, design: Design, block: Block, x: Vector, shift: float, penalty: Separable
 ) -> tuple[bool, Vector, float]:
     """Sweep over a sparse block; return whether that helped, and where it led."""
+    assert isinstance(block, SparseBlock)
     odds, state = np.exp(np.minimum(-scores.y * scores.z, LARGEST)), np.empty((len(scores.y), 2))
     new = x.copy()
     data = block.ptr, block.index, block.value, scores.y, scores.weight, odds, state
