@@ -17,13 +17,31 @@ def _dot(a, b):
     return total
 
 
+@inner_sum_kernel
+def _four_dots(a, b, c, d, r):
+    """Do it for four columns at once: memory is read in four streams, ``r`` once."""
+    t0, t1, t2, t3 = 0.0, 0.0, 0.0, 0.0
+    for i in range(len(r)):
+        value = r[i]
+        t0 += np.float64(a[i]) * value
+        t1 += np.float64(b[i]) * value
+        t2 += np.float64(c[i]) * value
+        t3 += np.float64(d[i]) * value
+    return t0, t1, t2, t3
+
+
 @lean_kernel
 def correlate_columns(matrix, r, columns, out):
     """Set ``out[k] = matrix[:, columns[k]]' r`` on a Fortran-ordered matrix of shape (n, p).
 
     columns : (k,) int32;  out : (k,) float64, overwritten
     """
-    for k in range(len(columns)):
+    whole = len(columns) - len(columns) % 4
+    for k in range(0, whole, 4):
+        a, b = matrix[:, columns[k]], matrix[:, columns[k + 1]]
+        c, d = matrix[:, columns[k + 2]], matrix[:, columns[k + 3]]
+        out[k], out[k + 1], out[k + 2], out[k + 3] = _four_dots(a, b, c, d, r)
+    for k in range(whole, len(columns)):
         out[k] = _dot(matrix[:, columns[k]], r)
 
 
