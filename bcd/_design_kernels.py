@@ -77,15 +77,18 @@ def correlate_sparse(data, indices, indptr, r, columns, out):
 
 
 @kernel
-def centered_squares_rows(matrix, weight, shift, means, out):
+def centered_squares_rows(matrix, weight, shift, r, means, out, c):
     """Weighted squared length of each column of a C-ordered (n, p) matrix, in two passes.
 
     weight : (n,);  shift : (n,) the direction whose part is taken out first, or (0,) for none
+    r : (n,) what the columns are correlated with on the way, or (0,) for nothing
     means, out : (p,) float64, overwritten; out[j] = sum_i weight[i] (a[i, j] - means[j] shift[i])^2
+    c : (p,) float64, overwritten with ``matrix' r`` where there is an r
     """
     n, p = matrix.shape
     means[:] = 0.0
     out[:] = 0.0
+    c[:] = 0.0
     if len(shift):
         total = 0.0
         for i in range(n):
@@ -100,6 +103,9 @@ def centered_squares_rows(matrix, weight, shift, means, out):
         for j in range(p):
             value = matrix[i, j] - means[j] * move
             out[j] += weight[i] * value * value
+        if len(r):
+            for j in range(p):
+                c[j] += r[i] * matrix[i, j]
 
 
 @inner_sum_kernel
@@ -117,7 +123,7 @@ def _squared_length(a, weight, mean, shift):
 
 
 @kernel
-def centered_squares_columns(matrix, weight, shift, means, out):
+def centered_squares_columns(matrix, weight, shift, r, means, out, c):
     """Do the same on a Fortran-ordered matrix, a column at a time."""
     share = weight * shift if len(shift) else shift
     total = (share * shift).sum()
@@ -125,6 +131,7 @@ def centered_squares_columns(matrix, weight, shift, means, out):
         column = matrix[:, j]
         means[j] = _dot(column, share) / total if len(shift) else 0.0
         out[j] = _squared_length(column, weight, means[j], shift)
+        c[j] = _dot(column, r) if len(r) else 0.0
 
 
 @sum_kernel

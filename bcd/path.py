@@ -8,7 +8,14 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from bcd.design import Design, make_design, nonzero_columns, project_out, refuse_overflow
+from bcd.design import (
+    Design,
+    correlate_target,
+    make_design,
+    nonzero_columns,
+    project_out,
+    refuse_overflow,
+)
 from bcd.estimators._least_squares import read_bounds, weighted_design
 from bcd.estimators._offsets import without_offsets
 from bcd.estimators._validation import (
@@ -41,7 +48,7 @@ def largest_alpha(
     if len(free):
         b = _without(design, free, b, bounds)
         columns = columns[factor[columns] > 0.0]
-    c = design.correlate(b, columns)
+    c = correlate_target(design, b, columns)
     if bounds is not None:
         lower, upper = (np.broadcast_to(part, design.shape[1:])[columns] for part in bounds)
         c = np.where(c > 0.0, np.where(upper > 0.0, c, 0.0), np.where(lower < 0.0, c, 0.0))
@@ -121,7 +128,7 @@ def lambda_max(
     weights = read_weights(sample_weight, X.shape[0])
     factor = read_penalty_factor(penalty_factor, X.shape[1])
     bounds = read_bounds(None, X.shape[1], positive)
-    design = weighted_design(X, weights, fit_intercept)
+    design = weighted_design(X, weights, fit_intercept, y)
     refuse_overflow(design, y)
     target = y if weights is None else design.root * y
     return largest_alpha(design, target, l1_ratio, X.shape[0], factor, bounds)
@@ -223,7 +230,7 @@ def enet_path(
         coefs, gaps, n_iters = tasks.follow(grid)
         found = grid, coefs.astype(X.dtype), gaps
         return (*found, n_iters) if return_n_iter else found
-    design = weighted_design(X, weights, fit_intercept)
+    design = weighted_design(X, weights, fit_intercept, y)
     refuse_overflow(design, y)
     target = y if weights is None else design.root * y
     grid = _read_grid(

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bcd._certificate_kernels import UNPENALISED, violating_zeros
 from bcd.block_solver import FIRST_EASY, Memory, WorkingSet
-from bcd.design import Design, SparseDesign, nonzero_columns, project_out
+from bcd.design import Design, SparseDesign, correlate_target, nonzero_columns, project_out
 from bcd.duality import Certificate, certify
 from bcd.result import History, Result, Status, ask
 from bcd.screening import screen
@@ -138,7 +138,8 @@ def solve_working_sets(
         r, c = memory.books
     else:
         r = _residual(design, b, support, x)
-        c = design.correlate(r, candidates)
+        first = len(support) == 0
+        c = correlate_target(design, r, candidates) if first else design.correlate(r, candidates)
     if len(support) == 0 and len(candidates) == len(x):
         memory.correlation = c
     block = WorkingSet(design, b, x, penalty, memory)

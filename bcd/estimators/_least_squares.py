@@ -47,13 +47,18 @@ def read_bounds(bounds, n_features: int, positive: bool):
     return lower, upper
 
 
-def weighted_design(X, weights: NDArray | None, fit_intercept: bool) -> Design:
-    """Wrap X, its rows weighted and its columns centred on the way, never in a copy."""
+def weighted_design(
+    X, weights: NDArray | None, fit_intercept: bool, y: NDArray | None = None
+) -> Design:
+    """Wrap X, its rows weighted and its columns centred on the way, never in a copy.
+
+    With a target y of shape (n_samples,) dense columns are correlated with it on the same pass.
+    """
     root = None if weights is None else np.sqrt(weights)
     u = np.empty(0)
     if fit_intercept:
         u = np.ones(X.shape[0]) if root is None else root
-    return make_design(X, u, root)
+    return make_design(X, u, root, y if y is None or root is None else root * y)
 
 
 def solve_quietly(

@@ -171,7 +171,8 @@ class ElasticNet(MultiOutputMixin, LinearRegressor):
         start = None if start is None else np.atleast_2d(start)
         penalty_factor = read_penalty_factor(self.penalty_factor, n_features)
         bounds = read_bounds(self.bounds, n_features, self.positive)
-        design = weighted_design(X, weights, self.fit_intercept)
+        from_zero = y.ndim == 1 and start is None and np.isfinite(np.vdot(y, y))
+        design = weighted_design(X, weights, self.fit_intercept, y if from_zero else None)
         if not (np.isfinite(design.squares).all() and np.isfinite(np.vdot(y, y))):
             refuse_not_finite(self, X, y)
         targets = y.reshape(n_samples, -1)

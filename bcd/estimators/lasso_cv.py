@@ -31,7 +31,7 @@ def _fold_errors(X, y, weights, train, test, alphas, l1_ratio, fit_intercept, se
     """Mean squared errors on one fold along a path; the other rows take part with weight zero."""
     mask = np.zeros(X.shape[0])
     mask[train] = 1.0 if weights is None else weights[train]
-    design = weighted_design(X, mask, fit_intercept)
+    design = weighted_design(X, mask, fit_intercept, y)
     path = follow_alphas(
         design, design.root * y, alphas, l1_ratio, n_samples=mask.sum(), **settings
     )
@@ -188,7 +188,7 @@ class ElasticNetCV(SplitsSamples, ElasticNet):
             "bounds": read_bounds(self.bounds, n_features, self.positive),
         }
         start = last_coefficients(self, (n_features,))
-        design = weighted_design(X, weights, self.fit_intercept)
+        design = weighted_design(X, weights, self.fit_intercept, y)
         refuse_overflow(design, y)
         target = y if weights is None else design.root * y
         ratios = np.atleast_1d(self.l1_ratio).astype(np.float64)
