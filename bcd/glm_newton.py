@@ -47,7 +47,8 @@ class Scores:
     """
 
     def __init__(self, tag: int, parameter: float, y: Vector, weight: Vector, intercept: bool):
-        self.tag, self.parameter, self.y, self.weight = tag, parameter, y, weight
+        self.tag, self.parameter, self.weight = tag, parameter, weight
+        self.y = y if y.flags.writeable else y.copy()  # one signature of the kernels for both
         self.intercept = intercept
         n = len(y)
         self.z, self.slope, self.curvature = np.zeros(n), np.empty(n), np.empty(n)
