@@ -121,11 +121,15 @@ class DenseDesign:
         """Return the inner products of centred columns, of shape (len(left), len(right))."""
         out = np.zeros((len(left), len(right)))
         for start in range(0, self.shape[0], SLAB):
-            part = self._slab(right, start, self.shift)
+            part = self.slab(right, start)
             # both sides are centred: a mean's rounding error is else multiplied by other means
-            other = part if left is right else self._slab(left, start, self.shift)
+            other = part if left is right else self.slab(left, start)
             out += other @ part.T  # of one with itself BLAS does half the work
         return out
+
+    def slab(self, columns: Columns, start: int) -> NDArray[np.float64]:
+        """Return ``SLAB`` samples of columns, centred and weighted, a row for each column."""
+        return self._slab(columns, start, self.shift)
 
     def gathered(self, columns: Columns | None = None) -> NDArray[np.float64]:
         """Return columns (all when None), centred and weighted, of shape (k, n_samples)."""

@@ -1,7 +1,7 @@
 """Least squares with many targets that share their features, for the group loop.
 
-``1/2 ||B - A W||^2 + weight sum_j ||W_j||_2 + l2/2 ||W||^2`` over W of shape (n_features,
-n_targets); each row of W is a group.
+``1/2 ||B - A W||^2 + sum_j weight_j ||W_j||_2 + l2_j/2 ||W_j||^2`` over W of shape (n_features,
+n_targets); each row of W is a group. Rows without any penalty are projected out.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from bcd.group_loop import Look
 from bcd.multitask_columns import TaskColumnsProblem
 from bcd.multitask_duality import certify_rows
 from bcd.multitask_gram import MultiTaskGramProblem, lengths
+from bcd.projected import ProjectedDesign, without_free
 
+Vector = NDArray[np.float64]
 FEW_COLUMNS = 300  # of which a Gram matrix and its factors stay in the processor's cache
 
 
@@ -27,15 +29,15 @@ class MultiTaskRows:
     design : Design
     targets : ndarray of shape (n_samples, n_targets)
         Their parts along ``design.u`` do not count.
-    weight : float
-        Above zero.
-    l2 : float, default=0.0
+    weight, l2 : ndarray of shape (n_features,)
+        Not negative; some weight above zero, and where one is zero so is the ``l2``.
     W0 : ndarray of shape (n_features, n_targets), default=None
     """
 
-    def __init__(self, design: Design, targets, weight: float, l2: float = 0.0, W0=None):
+    def __init__(self, design: Design, targets, weight: Vector, l2: Vector, W0=None):
+        design = without_free(design, np.flatnonzero(weight == 0.0).astype(np.int32))
         self.design, self.weight, self.l2 = design, weight, l2
-        self.B = self._centered(targets)
+        self.targets, self.B = targets, self._centered(targets)
         n_features = design.shape[1]
         self.W = np.zeros((n_features, targets.shape[1]))
         self.sizes = np.full(n_features, 1)
@@ -55,7 +57,8 @@ class MultiTaskRows:
 
     def _centered(self, R: NDArray) -> NDArray:
         u = self.design.u
-        return R - np.outer(u, u @ R / (u @ u)) if len(u) else R
+        R = R - np.outer(u, u @ R / (u @ u)) if len(u) else R
+        return self.design.project(R) if isinstance(self.design, ProjectedDesign) else R
 
     def correlate(self, R: NDArray, columns: NDArray) -> NDArray[np.float64]:
         """Return ``A[:, columns]' R``, a chunk of columns at a time."""
@@ -86,16 +89,16 @@ class MultiTaskRows:
     def look(self, candidates: NDArray[np.int64]) -> Look:
         """Certify the present solution; all rows but the candidates must be zero for good."""
         R = self.residual()
-        W = self.W[candidates]
+        W, weight, l2 = self.W[candidates], self.weight[candidates], self.l2[candidates]
         C = self.correlate(R, candidates)
-        ridge = self.l2 * float(np.vdot(W, W))
+        ridge = float(l2 @ (W**2).sum(axis=1))
         squares, inner = float(np.vdot(R, R)) + ridge, float(np.vdot(self.B, R))
-        penalty = self.weight * float(lengths(W).sum())
-        norms = lengths(C - self.l2 * W)
-        weight, sizes = np.full(len(norms), self.weight), self.lengths[candidates]
+        penalty = float(weight @ lengths(W))
+        norms = lengths(C - l2[:, None] * W)
+        sizes = self.lengths[candidates]
         found = certify_rows(self.total, inner, squares, penalty, norms, weight, sizes)
-        gain = np.maximum(norms - self.weight, 0.0) ** 2 / (2.0 * sizes**2)
-        alive = found.scale * norms + np.sqrt(2.0 * found.scaled_gap) * sizes >= self.weight
+        gain = np.maximum(norms - weight, 0.0) ** 2 / (2.0 * sizes**2)
+        alive = found.scale * norms + np.sqrt(2.0 * found.scaled_gap) * sizes >= weight
         return Look(0.5 * squares + penalty, found.gap, gain, alive)
 
     def active(self) -> NDArray[np.int64]:
@@ -105,13 +108,13 @@ class MultiTaskRows:
     def admit(self, chosen: NDArray[np.int64]) -> None:
         """Add features to the working set."""
         new, unit = chosen.astype(np.int32), self.unit[chosen]
-        own = self.W[chosen] * unit[:, None], self.weight / unit
+        own = self.W[chosen] * unit[:, None], self.weight[chosen] / unit
         size = len(self.block) + len(new)
         if isinstance(self.small, TaskColumnsProblem):
             self.small.grow(self.design.gathered(new) / unit[:, None], *own)
-        elif self.l2 or size <= max(len(self.B), FEW_COLUMNS):
+        elif self.l2.any() or size <= max(len(self.B), FEW_COLUMNS):
             diagonal = self.design.gram(new, new)
-            diagonal[np.diag_indices_from(diagonal)] += self.l2
+            diagonal[np.diag_indices_from(diagonal)] += self.l2[chosen]
             self.small.grow(
                 self.design.gram(self.block, new) / np.outer(self.unit[self.block], unit),
                 diagonal / np.outer(unit, unit),
@@ -127,7 +130,8 @@ class MultiTaskRows:
         unit = self.unit[self.block]
         self.small = TaskColumnsProblem(self.B)
         columns = self.design.gathered(self.block) / unit[:, None]
-        self.small.grow(columns, self.W[self.block] * unit[:, None], self.weight / unit)
+        own = self.W[self.block] * unit[:, None], self.weight[self.block] / unit
+        self.small.grow(columns, *own)
 
     def solve(self, tol: float) -> None:
         """Solve on the working set until its own duality gap is at most ``tol``."""
@@ -136,4 +140,6 @@ class MultiTaskRows:
 
     def solution(self) -> NDArray[np.float64]:
         """Return the present solution, of shape (n_features, n_targets)."""
+        if isinstance(self.design, ProjectedDesign):
+            return self.design.free_coefficients(self.targets, self.W)
         return self.W.copy()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bcd.design import CHUNK
+from bcd.estimators._validation import penalty_factors
 from bcd.estimators.group import weighted_design
 from bcd.estimators.multitask import MultiTaskElasticNet
+from bcd.multitask import MultiTaskRows
+from bcd.multitask_gram import lengths
 
 
 class TaskPath:
@@ -19,32 +21,33 @@ class TaskPath:
     Y : ndarray of shape (n_samples, n_targets)
     l1_ratio : float
     fit_intercept : bool
+    penalty_factor : ndarray of shape (n_features,) or None
     weights : ndarray of shape (n_samples,) or None
         Of sum n_samples.
     tol, max_iter
         See :class:`bcd.MultiTaskElasticNet`.
     """
 
-    def __init__(self, X, Y, l1_ratio: float, *, fit_intercept: bool, weights, tol, max_iter):
+    def __init__(
+        self, X, Y, l1_ratio: float, *, fit_intercept: bool, penalty_factor, weights, tol, max_iter
+    ):
         self.design, root = weighted_design(X, weights, fit_intercept)
         self.targets = Y if root is None else root[:, None] * Y
         self.model = MultiTaskElasticNet(
             l1_ratio=l1_ratio,
             fit_intercept=fit_intercept,
+            penalty_factor=penalty_factor,
             warm_start=True,
             tol=tol,
             max_iter=max_iter,
         )
 
     def largest_alpha(self) -> float:
-        """Return the least penalty at which all coefficients are zero."""
-        Y, u = self.targets, self.design.u
-        if len(u):
-            Y = Y - np.outer(u, u @ Y / (u @ u))
-        largest = 0.0
-        for start in range(0, self.design.shape[1], CHUNK):
-            pull = self.design.matrix[:, start : start + CHUNK].T @ Y
-            largest = max(largest, float(np.sqrt((pull**2).sum(axis=1)).max()))
+        """Return the least penalty at which all penalised coefficients are zero."""
+        factor = penalty_factors(self.model.penalty_factor, self.design.shape[1])
+        rows = MultiTaskRows(self.design, self.targets, factor, np.zeros(len(factor)))
+        pull = lengths(rows.correlate(rows.B, rows.everything))
+        largest = float((pull / factor[rows.everything]).max(initial=0.0))
         return largest / (self.design.shape[0] * self.model.l1_ratio)
 
     def follow(self, alphas) -> tuple[NDArray, NDArray, list[int]]:

@@ -218,13 +218,20 @@ def enet_path(
     factor = read_penalty_factor(penalty_factor, n_features)
     bounds = read_bounds(bounds, n_features, positive)
     if y.ndim == 2:
-        if factor is not None or bounds is not None:
+        if bounds is not None:
             raise ValueError(
-                "penalty_factor, bounds and positive are not allowed with y of shape "
-                f"(n_samples, n_targets), got {y.shape}; give one target."
+                "bounds and positive are not allowed with y of shape (n_samples, n_targets), got "
+                f"{y.shape}; give one target."
             )
         tasks = TaskPath(
-            X, y, l1_ratio, fit_intercept=fit_intercept, weights=weights, tol=tol, max_iter=max_iter
+            X,
+            y,
+            l1_ratio,
+            fit_intercept=fit_intercept,
+            penalty_factor=factor,
+            weights=weights,
+            tol=tol,
+            max_iter=max_iter,
         )
         grid = _read_grid(alphas, l1_ratio, eps, tasks.largest_alpha)
         coefs, gaps, n_iters = tasks.follow(grid)

@@ -14,12 +14,18 @@ from bcd.estimators._base import (
     warn_unless_solved,
 )
 from bcd.estimators._offsets import as_given, without_offsets
-from bcd.estimators._validation import read_data, read_weights, refuse_large_penalties
+from bcd.estimators._validation import (
+    read_data,
+    read_penalty_factor,
+    read_weights,
+    refuse_large_penalties,
+)
 from bcd.estimators.group import weighted_design
 from bcd.group_loop import run_group_loop
 from bcd.least_squares import solve_smooth
 from bcd.multitask import MultiTaskRows
 from bcd.progress import reporting
+from bcd.working_set import solve_working_sets
 
 
 class MultiTaskElasticNet(MultiOutputMixin, LinearRegressor):
@@ -54,6 +60,9 @@ class MultiTaskElasticNet(MultiOutputMixin, LinearRegressor):
         Accepted for scikit-learn's sake and without effect.
     selection : str, default="gs-q"
         How blocks are chosen: ``"gs-q"`` takes greedy working sets, each solved exactly.
+    penalty_factor : array-like of shape (n_features,), default=None
+        Multiples of the whole penalty, feature by feature (for all targets alike); 0 leaves a
+        feature unpenalised. They are taken as they are, not rescaled.
     verbose : bool or int, default=False
         Whether to show a progress bar, see :class:`bcd.ElasticNet`.
     callback : callable, default=None
@@ -100,6 +109,7 @@ class MultiTaskElasticNet(MultiOutputMixin, LinearRegressor):
         warm_start=False,
         random_state=None,
         selection="gs-q",
+        penalty_factor=None,
         verbose=False,
         callback=None,
     ):
@@ -112,6 +122,7 @@ class MultiTaskElasticNet(MultiOutputMixin, LinearRegressor):
         self.warm_start = warm_start
         self.random_state = random_state
         self.selection = selection
+        self.penalty_factor = penalty_factor
         self.verbose = verbose
         self.callback = callback
 
@@ -140,8 +151,8 @@ class MultiTaskElasticNet(MultiOutputMixin, LinearRegressor):
         Raises
         ------
         ValueError
-            If a parameter is out of its range, y has one dimension only, or X, y or the weights
-            are empty, not finite or of lengths that do not match.
+            If a parameter is out of its range, a penalty factor is negative, y has one dimension
+            only, or X, y or the weights are empty, not finite or of lengths that do not match.
 
         Warns
         -----
@@ -172,8 +183,12 @@ class MultiTaskElasticNet(MultiOutputMixin, LinearRegressor):
         return self
 
     def _solve(self, design: Design, targets):
-        n_samples = design.shape[0]
-        refuse_large_penalties("alpha", n_samples, self.alpha)
+        n_samples, n_features = design.shape
+        factor = read_penalty_factor(self.penalty_factor, n_features)
+        alike = factor is None
+        factor = np.ones(n_features) if factor is None else factor
+        names = "alpha" if alike else "alpha and penalty_factor"
+        refuse_large_penalties(names, n_samples, self.alpha, factor)
         weight = n_samples * self.alpha * self.l1_ratio
         l2 = n_samples * self.alpha * (1.0 - self.l1_ratio)
         centered = targets
@@ -182,13 +197,21 @@ class MultiTaskElasticNet(MultiOutputMixin, LinearRegressor):
             centered = targets - np.outer(u, u @ targets / (u @ u))
         tol = self.tol * float(np.vdot(centered, centered))
         if weight == 0.0:  # the targets are then problems of their own
-            each = [solve_smooth(design, b, l2, tol=tol / targets.shape[1]) for b in centered.T]
-            for result in each:
-                warn_unless_solved(result, tol / targets.shape[1], n_samples)
+            share = tol / targets.shape[1]
+            each = []
+            for b in np.ascontiguousarray(centered.T):
+                if alike or l2 == 0.0:
+                    each.append(solve_smooth(design, b, l2, tol=share))
+                else:
+                    ridge = np.zeros(n_features), l2 * factor
+                    settings = {"tol": share, "max_iter": self.max_iter}
+                    each.append(solve_working_sets(design, b, *ridge, **settings))
+                warn_unless_solved(each[-1], share, n_samples)
             W = np.column_stack([result.x for result in each])
             return W, sum(result.gap for result in each), max(result.n_iter for result in each)
-        start = last_coefficients(self, (targets.shape[1], design.shape[1]))
-        problem = MultiTaskRows(design, centered, weight, l2, None if start is None else start.T)
+        start = last_coefficients(self, (targets.shape[1], n_features))
+        W0 = None if start is None else start.T
+        problem = MultiTaskRows(design, centered, weight * factor, l2 * factor, W0)
         with reporting(type(self).__name__, tol, self.verbose, self.callback) as report:
             result = run_group_loop(problem, tol=tol, max_iter=self.max_iter, callback=report)
         warn_unless_solved(result, tol, n_samples)
@@ -204,7 +227,7 @@ class MultiTaskLasso(MultiTaskElasticNet):
     ----------
     alpha, fit_intercept, copy_X, max_iter, tol, warm_start, random_state, selection
         See :class:`MultiTaskElasticNet`, of which this is the case ``l1_ratio=1``.
-    verbose, callback
+    penalty_factor, verbose, callback
         See :class:`MultiTaskElasticNet`.
 
     Examples
@@ -228,6 +251,7 @@ class MultiTaskLasso(MultiTaskElasticNet):
         warm_start=False,
         random_state=None,
         selection="gs-q",
+        penalty_factor=None,
         verbose=False,
         callback=None,
     ):
@@ -241,6 +265,7 @@ class MultiTaskLasso(MultiTaskElasticNet):
             warm_start=warm_start,
             random_state=random_state,
             selection=selection,
+            penalty_factor=penalty_factor,
             verbose=verbose,
             callback=callback,
         )

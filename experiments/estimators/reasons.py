@@ -29,7 +29,6 @@ REASONS: dict[str, dict[str, str]] = {
         "`intercept_scaling` tells how much.",
     },
     "`penalty_factor`": {
-        MANY: MISSING,
         GROUPED: "`weights`, one factor a group, take their place.",
         "NonNegativeLeastSquares": "There is no penalty.",
         "LinearSVC": DUAL,
