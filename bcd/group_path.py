@@ -9,7 +9,13 @@ from sklearn.exceptions import ConvergenceWarning
 
 from bcd._group_kernels import dual_norms
 from bcd.design import make_design, refuse_overflow
-from bcd.estimators._validation import check_count, check_flag, check_number, read_data
+from bcd.estimators._validation import (
+    check_count,
+    check_flag,
+    check_number,
+    penalty_factors,
+    read_data,
+)
 from bcd.estimators.group import SparseGroupLasso
 from bcd.group_loop import run_group_loop
 from bcd.group_squares import SquaredGroups
@@ -28,6 +34,7 @@ def group_path(
     n_alphas=100,
     alphas=None,
     positive=False,
+    penalty_factor=None,
     tol=1e-4,
     max_iter=1000,
 ):
@@ -45,11 +52,13 @@ def group_path(
     l1_ratio : float, default=0.0
         Share of the l1 penalty; 0 is the group Lasso.
     eps : float, default=1e-3
-        The last alpha divided by the first, which is the smallest with no feature at all.
+        The last alpha divided by the first, the smallest with no penalised feature at all.
     n_alphas : int, default=100
     alphas : array-like, default=None
         The grid itself, above 0; it is put in decreasing order.
     positive : bool, default=False
+    penalty_factor : array-like of shape (n_features,), default=None
+        Of the l1 penalty, see :class:`bcd.SparseGroupLasso`.
     tol : float, default=1e-4
         On each duality gap, in units of ``||y||^2 / n_samples``.
     max_iter : int, default=1000
@@ -89,14 +98,15 @@ def group_path(
     n_samples, n_features = X.shape
     partition = read_groups(groups, n_features)
     factors = n_samples * (1.0 - l1_ratio) * read_group_weights(weights, partition)
-    l1 = np.full(n_features, n_samples * l1_ratio)
+    l1 = n_samples * l1_ratio * penalty_factors(penalty_factor, n_features)
     design = make_design(X, np.empty(0))
     refuse_overflow(design, y)
     problem = SquaredGroups(design, y, partition, l1, factors, positive=positive)
     if alphas is None:
-        correlation = problem.design.correlate(problem.b, partition.members)
-        norms = np.empty(len(partition))
-        dual_norms(correlation, problem.l1, factors, partition.ptr, positive, norms)
+        penalised = problem.groups
+        correlation = problem.design.correlate(problem.b, penalised.members)
+        norms = np.empty(len(penalised))
+        dual_norms(correlation, problem.l1, problem.weight, penalised.ptr, positive, norms)
         alphas = norms.max() * np.geomspace(1.0, eps, n_alphas)
     else:
         alphas = read_alphas(alphas)

@@ -11,7 +11,8 @@ from bcd.group_columns import GroupColumnsProblem
 from bcd.group_duality import certify_groups, groups_that_may_be_active
 from bcd.group_gram import GroupGramProblem
 from bcd.group_loop import Look
-from bcd.group_structure import Groups
+from bcd.group_structure import Groups, find_free
+from bcd.projected import ProjectedDesign
 
 CROWDED = 4.0  # samples per column of the working set, below which the columns are kept
 
@@ -29,18 +30,27 @@ class SquaredGroups:
     l1 : ndarray of shape (n_features,)
         Not negative, in the features' own order.
     weight : ndarray of shape (n_groups,)
-        Not negative; no group may have neither ``weight`` nor ``l1``.
+        Not negative. Features with neither ``weight`` nor ``l1`` are projected out; there may be
+        none with ``positive``.
     positive : bool, default=False
     x0 : ndarray of shape (n_features,), default=None
     """
 
     def __init__(self, design: Design, target, groups: Groups, l1, weight, *, positive, x0=None):
+        free = find_free(groups, l1, weight, positive=positive)
+        self.kept = np.arange(len(groups))  # groups that are penalised, of those given
+        self.target = self.b = project_out(design.u, target)
+        if len(free):
+            design = ProjectedDesign(design, free)
+            self.b = design.project(self.target)
+            penalised = np.ones(design.shape[1], dtype=np.bool_)
+            penalised[free] = False
+            groups, self.kept = groups.keep(penalised)
         self.design, self.groups, self.positive = design, groups, positive
-        self.b = project_out(design.u, target)
         self.sizes = groups.sizes
-        self.l1, self.weight = np.ascontiguousarray(l1[groups.members]), weight
+        self.l1, self.weight = np.ascontiguousarray(l1[groups.members]), weight[self.kept]
         self.x = np.zeros(len(groups.members))  # in the order of groups.members
-        usable = np.zeros(len(self.x), dtype=np.bool_)
+        usable = np.zeros(design.shape[1], dtype=np.bool_)
         usable[nonzero_columns(design)] = True
         usable = usable[groups.members]
         if x0 is not None:
@@ -64,8 +74,10 @@ class SquaredGroups:
         ----------
         l1 : ndarray of shape (n_features,)
         weight : ndarray of shape (n_groups,)
+            Zero where it was.
         """
-        self.l1, self.weight = np.ascontiguousarray(l1[self.groups.members]), weight
+        self.l1 = np.ascontiguousarray(l1[self.groups.members])
+        self.weight = weight[self.kept]
         self.small.l1[: self.small.size] = self.l1[self.block]
         self.small.weight = self.weight[self.order]
 
@@ -151,6 +163,8 @@ class SquaredGroups:
 
     def solution(self) -> NDArray[np.float64]:
         """Return the present solution in the caller's order."""
-        x = np.empty(len(self.x))
+        x = np.zeros(self.design.shape[1])
         x[self.groups.members] = self.x
+        if isinstance(self.design, ProjectedDesign):
+            return self.design.free_coefficients(self.target, x)
         return x

@@ -34,6 +34,30 @@ class Groups:
     def __len__(self) -> int:
         return len(self.ptr) - 1
 
+    def keep(self, kept: NDArray[np.bool_]) -> tuple[Groups, NDArray[np.int64]]:
+        """Return groups of the features that are kept, and which groups are left with any.
+
+        Parameters
+        ----------
+        kept : ndarray of shape (n_features,), bool
+        """
+        inside = kept[self.members]
+        counts = np.add.reduceat(inside.astype(np.int64), self.ptr[:-1])
+        left = np.flatnonzero(counts)
+        ptr = np.concatenate([[0], np.cumsum(counts[left])]).astype(np.int64)
+        return Groups(self.members[inside], ptr), left
+
+    def with_last(self, members: NDArray[np.int32]) -> Groups:
+        """Return these groups and one more."""
+        ptr = np.append(self.ptr, self.ptr[-1] + len(members))
+        return Groups(np.concatenate([self.members, members]), ptr)
+
+    def of_features(self, values: NDArray) -> NDArray:
+        """Return each feature's value, in the features' own order, of one value a group."""
+        out = np.empty(len(self.members), dtype=values.dtype)
+        out[self.members] = np.repeat(values, self.sizes)
+        return out
+
     def places(self, chosen: NDArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the places in ``members`` that the chosen groups take, and their own pointers."""
         sizes = self.sizes[chosen]
@@ -121,7 +145,7 @@ def read_group_weights(weights, groups: Groups) -> NDArray[np.float64]:
     Raises
     ------
     ValueError
-        If there is not one weight a group, or one is not finite and above zero.
+        If there is not one weight a group, one is negative or not finite, or all are zero.
     """
     if weights is None:
         return np.sqrt(groups.sizes.astype(np.float64))
@@ -131,7 +155,34 @@ def read_group_weights(weights, groups: Groups) -> NDArray[np.float64]:
         raise ValueError(
             f"weights must be one a group, of shape ({len(groups)},), got {factors.shape}."
         )
-    if not np.isfinite(factors).all() or (factors <= 0).any():
-        g = int(np.flatnonzero(~(factors > 0) | ~np.isfinite(factors))[0])
-        raise ValueError(f"weights must be finite and above zero, got {factors[g]} at group {g}.")
+    bad = np.flatnonzero(~((factors >= 0.0) & np.isfinite(factors)))
+    if len(bad):
+        g = bad[0]
+        raise ValueError(f"weights must be finite and not negative, got {factors[g]} at group {g}.")
+    if not factors.any():
+        raise ValueError("weights must have an entry above zero, got zeros only.")
     return factors
+
+
+def find_free(groups: Groups, l1, weight, *, positive: bool) -> NDArray[np.int32]:
+    """Return the features without any penalty, ascending.
+
+    Parameters
+    ----------
+    groups : Groups
+    l1 : ndarray of shape (n_features,)
+    weight : ndarray of shape (n_groups,)
+    positive : bool
+
+    Raises
+    ------
+    ValueError
+        If there are any with ``positive``.
+    """
+    free = np.flatnonzero((l1 == 0.0) & (groups.of_features(weight) == 0.0)).astype(np.int32)
+    if positive and len(free):
+        raise ValueError(
+            f"weights and penalty_factor must penalise every feature where positive=True, got "
+            f"feature {free[0]} without a penalty; give it a small one."
+        )
+    return free

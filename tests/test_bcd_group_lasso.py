@@ -255,8 +255,16 @@ def test_bad_groups_are_refused(groups, error, message):
     ("parameters", "error", "message"),
     [
         ({"weights": [1.0]}, ValueError, r"weights must be one a group, of shape \(2,\)"),
-        ({"weights": [1.0, -1.0]}, ValueError, "finite and above zero, got -1.0 at group 1"),
-        ({"weights": [np.nan, 1.0]}, ValueError, "finite and above zero, got nan at group 0"),
+        ({"weights": [1.0, -1.0]}, ValueError, "finite and not negative, got -1.0 at group 1"),
+        ({"weights": [np.nan, 1.0]}, ValueError, "finite and not negative, got nan at group 0"),
+        ({"weights": [0.0, 0.0]}, ValueError, "weights must have an entry above zero"),
+        ({"penalty_factor": [1.0] * 3}, ValueError, r"penalty_factor.shape must be \(4,\)"),
+        ({"penalty_factor": [1, 1, -1, 1]}, ValueError, r"not negative, got -1.0 at feature 2"),
+        (
+            {"weights": [0, 1], "penalty_factor": [1, 0, 0, 1], "positive": True},
+            ValueError,
+            "where positive=True, got feature 1 without a penalty",
+        ),
         ({"alpha": -1.0}, ValueError, "alpha must be at least 0, got -1.0"),
         ({"l1_ratio": 2}, ValueError, "l1_ratio must be at least 0 and at most 1, got 2"),
         ({"max_iter": 0}, ValueError, "max_iter must be an integer of at least 1, got 0"),

@@ -15,7 +15,12 @@ from bcd.estimators._base import (
     warn_unless_solved,
 )
 from bcd.estimators._offsets import as_given, without_offsets
-from bcd.estimators._validation import read_data, read_weights, refuse_large_penalties
+from bcd.estimators._validation import (
+    penalty_factors,
+    read_data,
+    read_weights,
+    refuse_large_penalties,
+)
 from bcd.group_loop import run_group_loop
 from bcd.group_squares import SquaredGroups
 from bcd.group_structure import read_group_weights, read_groups
@@ -51,7 +56,8 @@ class SparseGroupLasso(LinearRegressor):
         1 / (2 n_samples) ||y - X w - c||^2
             + alpha l1_ratio ||w||_1 + alpha (1 - l1_ratio) sum_g weights_g ||w_g||_2
 
-    by greedy working sets of groups (see :mod:`bcd.group_loop`).
+    where ``penalty_factor`` weighs the entries of ``||w||_1``, by greedy working sets of groups
+    (see :mod:`bcd.group_loop`).
 
     Parameters
     ----------
@@ -63,7 +69,7 @@ class SparseGroupLasso(LinearRegressor):
         The size of contiguous groups, the sizes of contiguous groups, or the features of each
         group. Groups must not overlap and must cover all features.
     weights : array-like of shape (n_groups,), default=None
-        Factor of each group's norm, above zero; the square root of the group's size when None.
+        Factor of each group's norm, not negative; the square root of the group's size when None.
     fit_intercept : bool, default=True
         Whether to fit ``c``, which is never penalised. Sparse X is centred without densifying it.
     max_iter : int, default=1000
@@ -75,6 +81,10 @@ class SparseGroupLasso(LinearRegressor):
         Whether to start from the last solution.
     positive : bool, default=False
         Whether to require ``w >= 0``.
+    penalty_factor : array-like of shape (n_features,), default=None
+        Multiples of the l1 penalty, feature by feature, taken as they are. A feature is unpenalised
+        where both its factor and its group's weight are 0 (one of them, where ``l1_ratio`` leaves
+        out the other); with ``positive`` there may be none.
     verbose : bool or int, default=False
         Whether to show a progress bar, see :class:`bcd.ElasticNet`.
     callback : callable, default=None
@@ -122,6 +132,7 @@ class SparseGroupLasso(LinearRegressor):
         tol=1e-4,
         warm_start=False,
         positive=False,
+        penalty_factor=None,
         verbose=False,
         callback=None,
     ):
@@ -134,6 +145,7 @@ class SparseGroupLasso(LinearRegressor):
         self.tol = tol
         self.warm_start = warm_start
         self.positive = positive
+        self.penalty_factor = penalty_factor
         self.verbose = verbose
         self.callback = callback
 
@@ -157,8 +169,9 @@ class SparseGroupLasso(LinearRegressor):
         Raises
         ------
         ValueError
-            If a parameter is out of its range, groups overlap or do not cover the features, or X,
-            y or the weights are empty, not finite or of lengths that do not match.
+            If a parameter is out of its range, groups overlap or do not cover the features, a
+            factor is negative, or X, y or the weights are empty, not finite or of lengths that do
+            not match.
 
         Warns
         -----
@@ -187,8 +200,10 @@ class SparseGroupLasso(LinearRegressor):
         n_samples, n_features = design.shape
         groups = read_groups(self.groups, n_features)
         factors = read_group_weights(self.weights, groups)
+        own = penalty_factors(self.penalty_factor, n_features)
         refuse_large_penalties("alpha and weights", n_samples, self.alpha, factors)
-        l1 = np.full(n_features, n_samples * self.alpha * self.l1_ratio)
+        refuse_large_penalties("alpha and penalty_factor", n_samples, self.alpha, own)
+        l1 = n_samples * self.alpha * self.l1_ratio * own
         weight = n_samples * self.alpha * (1.0 - self.l1_ratio) * factors
         b = project_out(design.u, target)
         tol = self.tol * float(b @ b)
@@ -210,7 +225,8 @@ class GroupLasso(SparseGroupLasso):
     """Least squares with a group penalty, certified by a duality gap.
 
     Minimises ``1 / (2 n_samples) ||y - X w - c||^2 + alpha sum_g weights_g ||w_g||_2``, scaled as
-    scikit-learn's Lasso is; whole groups are zero. With groups of one feature it is the Lasso.
+    scikit-learn's Lasso is; whole groups are zero, those of weight 0 unpenalised. With groups of
+    one feature it is the Lasso.
 
     Parameters
     ----------

@@ -10,7 +10,12 @@ from bcd.design import make_design, refuse_overflow
 from bcd.estimators._base import LogisticClassifier, check_settings, restoring, warn_unless_solved
 from bcd.estimators._glm import last_solution
 from bcd.estimators._offsets import as_given, without_offsets
-from bcd.estimators._validation import check_number, read_samples, refuse_large_penalties
+from bcd.estimators._validation import (
+    check_number,
+    penalty_factors,
+    read_samples,
+    refuse_large_penalties,
+)
 from bcd.estimators.logistic import read_labels, weigh_samples
 from bcd.glm_newton import Scores
 from bcd.group_logistic import LogisticGroups
@@ -27,6 +32,8 @@ class GroupLogisticRegression(LogisticClassifier):
 
         C sum_i s_i loss_i + l1_ratio ||w||_1 + (1 - l1_ratio) sum_g weights_g ||w_g||_2
 
+    (``penalty_factor`` weighs the entries of ``||w||_1``)
+
     with ``s_i`` sample weight times class weight, by greedy working sets of groups (see
     :mod:`bcd.group_loop`) and proximal Newton steps (see :mod:`bcd.group_logistic`).
 
@@ -37,7 +44,7 @@ class GroupLogisticRegression(LogisticClassifier):
     l1_ratio : float, default=0.0
         Share of the l1 penalty, from 0 (group Lasso) through the sparse group Lasso to 1 (l1).
     groups, weights
-        See :class:`bcd.GroupLasso`.
+        See :class:`bcd.SparseGroupLasso`.
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is never penalised.
     class_weight : dict or "balanced", default=None
@@ -51,6 +58,8 @@ class GroupLogisticRegression(LogisticClassifier):
         Whether to start from the last solution.
     positive : bool, default=False
         Whether to require ``w >= 0``.
+    penalty_factor : array-like of shape (n_features,), default=None
+        Multiples of the l1 penalty, see :class:`bcd.SparseGroupLasso`.
     verbose : bool or int, default=False
         Whether to show a progress bar, see :class:`bcd.ElasticNet`.
     callback : callable, default=None
@@ -102,6 +111,7 @@ class GroupLogisticRegression(LogisticClassifier):
         tol=1e-4,
         warm_start=False,
         positive=False,
+        penalty_factor=None,
         verbose=False,
         callback=None,
     ):
@@ -115,6 +125,7 @@ class GroupLogisticRegression(LogisticClassifier):
         self.tol = tol
         self.warm_start = warm_start
         self.positive = positive
+        self.penalty_factor = penalty_factor
         self.verbose = verbose
         self.callback = callback
 
@@ -144,9 +155,9 @@ class GroupLogisticRegression(LogisticClassifier):
         Raises
         ------
         ValueError
-            If a parameter is out of its range, groups overlap or do not cover the features, y does
-            not hold two classes, or X, y or the weights are empty, not finite or of lengths that do
-            not match.
+            If a parameter is out of its range, groups overlap or do not cover the features, a
+            factor is negative, y does not hold two classes, or X, y or the weights are empty, not
+            finite or of lengths that do not match.
 
         Warns
         -----
@@ -178,7 +189,9 @@ class GroupLogisticRegression(LogisticClassifier):
         n_samples, n_features = X.shape
         groups = read_groups(self.groups, n_features)
         factors = read_group_weights(self.weights, groups)
+        own = penalty_factors(self.penalty_factor, n_features)
         refuse_large_penalties("weights and 1 / C", factors, 1.0 / self.C)
+        refuse_large_penalties("penalty_factor and 1 / C", own, 1.0 / self.C)
         scores = Scores(LOGISTIC, 0.0, signs, weights, self.fit_intercept)
         scores.set(np.zeros(n_samples))
         if self.fit_intercept:
@@ -192,7 +205,7 @@ class GroupLogisticRegression(LogisticClassifier):
             design,
             scores,
             groups,
-            np.full(n_features, self.l1_ratio / self.C),
+            own * (self.l1_ratio / self.C),
             factors * ((1.0 - self.l1_ratio) / self.C),
             positive=self.positive,
             x0=x0,

@@ -29,7 +29,7 @@ REASONS: dict[str, dict[str, str]] = {
         "`intercept_scaling` tells how much.",
     },
     "`penalty_factor`": {
-        GROUPED: "`weights`, one factor a group, take their place.",
+        "GroupLasso": "`weights`, one factor a group, 0 allowed, take their place.",
         "NonNegativeLeastSquares": "There is no penalty.",
         "LinearSVC": DUAL,
         "SVC": KERNEL,

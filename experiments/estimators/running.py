@@ -10,7 +10,7 @@ import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 
-from experiments.estimators.models import CLASSES, COUNTS, MULTI_CLASS, Model
+from experiments.estimators.models import CLASSES, COUNTS, GROUPS, MULTI_CLASS, Model
 
 
 def intercept_is_not_penalised(model: Model) -> None:
@@ -45,16 +45,22 @@ def penalty_factor(model: Model) -> None:
     """Factors of 0 leave a feature free, large ones forbid it, ones change nothing."""
     X, y = model.data()
     usual = model.make().fit(X, y)
-    factor = np.ones(X.shape[1])
-    ones = model.make(penalty_factor=factor).fit(X, y)
+    size = GROUPS if "groups" in model.settings else 1  # a group is free as a whole
+    factor = np.ones(X.shape[1] // size)
+
+    def settings() -> dict:
+        each = {"penalty_factor": np.repeat(factor, size)}
+        return {**each, "weights": np.sqrt(size) * factor} if size > 1 else each
+
+    ones = model.make(**settings()).fit(X, y)
     assert_allclose(ones.coef_, usual.coef_, atol=1e-6)
     factor[0], factor[1] = 0.0, 1e6
-    found = model.make(penalty_factor=factor).fit(X, y)
-    assert not found.coef_[..., 1].any() or np.abs(found.coef_[..., 1]).max() < 1e-5
+    found = model.make(**settings()).fit(X, y)
+    assert np.abs(found.coef_[..., size : 2 * size]).max() < 1e-5
     factor[1] = 1.0
-    free = model.make(**{**model.strongest, "penalty_factor": factor}).fit(X, y)
-    assert np.abs(free.coef_[..., 0]).max() > 0.1
-    assert not np.any(free.coef_[..., 1:])
+    free = model.make(**{**model.strongest, **settings()}).fit(X, y)
+    assert np.abs(free.coef_[..., :size]).max() > 0.1
+    assert not np.any(free.coef_[..., size:])
 
 
 def bounds(model: Model) -> None:

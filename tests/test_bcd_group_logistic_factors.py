@@ -1,0 +1,125 @@
+"""Logistic groups of weight zero and factors of the l1 part, against gaps computed by numpy."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from bcd import GroupLogisticRegression, LogisticRegression
+
+SIZES = (2, 3, 1, 4, 2, 3)
+
+
+def problem(n, seed, sparse=False):
+    rng = np.random.default_rng(seed)
+    p = sum(SIZES)
+    X = rng.standard_normal((n, p)) * np.exp(0.5 * rng.standard_normal(p)) + rng.standard_normal(p)
+    if sparse:
+        X *= rng.random((n, p)) < 0.4
+    order = rng.permutation(p)
+    groups = [part.tolist() for part in np.split(order, np.cumsum(SIZES)[:-1])]
+    score = X[:, groups[0]].sum(axis=1) + X[:, groups[3]].sum(axis=1) + 3.0 * rng.logistic(size=n)
+    return X, (score > np.median(score)).astype(int), groups
+
+
+def factored_gap(X, y, w, intercept, groups, weight, l1, with_intercept):
+    """Duality gap; the dual point is made orthogonal to free columns in Newton's metric."""
+    sign = 2.0 * y - 1.0
+    margin = sign * (X @ w + intercept)
+    norms = np.array([np.linalg.norm(w[group]) for group in groups])
+    objective = np.logaddexp(0.0, -margin).sum() + l1 @ np.abs(w) + weight @ norms
+    share = 1.0 / (1.0 + np.exp(margin))
+    free = l1 == 0.0
+    for group, factor in zip(groups, weight, strict=True):
+        free[group] &= factor == 0.0
+    F = np.column_stack([X[:, free], np.ones(len(y))]) if with_intercept else X[:, free]
+    h, dual = share * (1.0 - share), sign * share
+    if F.shape[1]:
+        half = np.sqrt(h)[:, None] * F
+        dual = dual - np.sqrt(h) * (half @ (np.linalg.pinv(half.T @ half) @ (F.T @ dual)))
+    pull = X.T @ dual
+    assert np.abs(F.T @ dual).max(initial=0.0) <= 1e-8 * np.abs(X).sum()
+    pull[free] = 0.0
+
+    def feasible(scale):
+        soft = np.maximum(np.abs(scale * pull) - l1, 0.0)
+        return all(np.linalg.norm(soft[g]) <= f for g, f in zip(groups, weight, strict=True))
+
+    low, high = 0.0, 1.0
+    if feasible(1.0):
+        low = 1.0
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if feasible(middle) else (low, middle)
+    u = low * sign * dual
+    assert (u >= -1e-12).all() and (u <= 1.0 + 1e-12).all()
+    u = np.clip(u, 0.0, 1.0)
+    rest = 1.0 - u
+    entropy = u * np.log(np.where(u > 0, u, 1)) + rest * np.log(np.where(rest > 0, rest, 1))
+    return objective + entropy.sum()
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_solution_is_certified(seed):
+    rng = np.random.default_rng(seed)
+    n, kind = int(rng.integers(50, 90)), ("C", "F", "csc", "csr")[seed % 4]
+    X, y, groups = problem(n, seed, sparse=kind.startswith("cs"))
+    factor, weights = rng.uniform(0.3, 2.0, X.shape[1]), rng.uniform(0.3, 2.0, len(groups))
+    weights[[0, 2]] = 0.0
+    factor[groups[0]] = 0.0  # a group without any penalty
+    factor[[groups[1][0], groups[4][1]]] = 0.0  # which its group's norm still penalises
+    weights[5], factor[groups[5][0]] = 0.0, 0.0  # in part without a penalty
+    if seed % 5 == 0:  # free columns depend on each other, and a penalised one on them
+        X[:, groups[0][1]] = X[:, groups[3][0]] = -3.0 * X[:, groups[0][0]]
+    given_X = {"C": X, "F": np.asfortranarray(X)}.get(kind)
+    given_X = sp.csc_array(X).asformat(kind) if given_X is None else given_X
+    C, l1_ratio = (0.03, 0.3, 3.0)[seed % 3], (0.5, 0.0, 1.0)[seed // 3 % 3]
+    intercept = seed % 7 != 3
+    penalty = {"l1_ratio": l1_ratio, "weights": weights, "penalty_factor": factor}
+    model = GroupLogisticRegression(
+        C, groups=groups, fit_intercept=intercept, tol=1e-9, **penalty
+    ).fit(given_X, y)
+    own = (1 - l1_ratio) / C * weights, l1_ratio / C * factor
+    gap = factored_gap(X, y, model.coef_[0], model.intercept_[0], groups, *own, intercept)
+    unit = n * np.log(2.0)
+    assert gap <= 2e-9 * unit
+    assert 0.0 <= model.dual_gap_ <= 1e-9 * unit
+
+
+def test_groups_of_one_and_the_l1_end_are_l1_logistic_regression_with_factors():
+    X, y, _ = problem(80, 1)
+    factor = np.random.default_rng(0).uniform(0.3, 3.0, X.shape[1])
+    factor[[3, 7]] = 0.0
+    plain = LogisticRegression(C=0.1, l1_ratio=1.0, penalty_factor=factor, tol=1e-11).fit(X, y)
+    for model in (
+        GroupLogisticRegression(0.1, weights=factor, tol=1e-11),
+        GroupLogisticRegression(0.1, l1_ratio=1.0, penalty_factor=factor, groups=3, tol=1e-11),
+    ):
+        np.testing.assert_allclose(model.fit(X, y).coef_, plain.coef_, atol=1e-5)
+        np.testing.assert_allclose(model.intercept_, plain.intercept_, atol=1e-5)
+
+
+def test_under_the_strongest_penalty_free_groups_are_plain_logistic_regression():
+    X, y, groups = problem(80, 2)
+    weights = np.ones(len(groups))
+    weights[[1, 4]] = 0.0
+    free = np.concatenate([groups[1], groups[4]])
+    model = GroupLogisticRegression(1e-6, groups=groups, weights=weights, tol=1e-11).fit(X, y)
+    alone = LogisticRegression(C=np.inf, tol=1e-11).fit(X[:, free], y)
+    np.testing.assert_allclose(model.coef_[:, free], alone.coef_, atol=1e-5)
+    assert not np.delete(model.coef_[0], free).any()
+
+
+def test_bad_factors_are_refused_by_name():
+    X, y, groups = problem(30, 3)
+    n_features = X.shape[1]
+    for settings, message in (
+        ({"weights": [0.0] * 6}, "weights must have an entry above zero"),
+        ({"penalty_factor": [1.0]}, r"penalty_factor.shape must be \(15,\)"),
+        ({"penalty_factor": [-1.0] * n_features}, "not negative, got -1.0 at feature 0"),
+        (
+            {"weights": [0.0, 1, 1, 1, 1, 1], "positive": True},
+            "where positive=True, got feature .* without a penalty",
+        ),
+    ):
+        with pytest.raises(ValueError, match=message):
+            GroupLogisticRegression(groups=groups, **settings).fit(X, y)
