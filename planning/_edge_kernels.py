@@ -31,7 +31,7 @@ class Edges(NamedTuple):
     since: NDArray[np.int32]  # (n,), the age when answers at the vertex lapsed; older are stale
     age: NDArray[np.int32]  # (1,), grows as answers lapse
     covered: NDArray[np.int32]  # (n,), the age when the vertex was last seen to lie in an obstacle
-    hindered: NDArray[np.uint8]  # (n,), 1 if an edge was found blocked, or its end covered
+    hindered: NDArray[np.uint8]  # (n,), 1 if an edge was found blocked
     counted: NDArray[np.uint8]  # (1,), 1 if discs are counted, and so no answer is ever stale
     hits: NDArray[np.int32]  # (m,), discs that touch the edge, where these are counted
     stamp: NDArray[np.uint8]  # (m,), above 0 while the edge is listed; see BACK_AGAIN
@@ -255,14 +255,30 @@ def close_turned(edges, n_turned):
 
 
 @inner_kernel
-def is_covered(roads, edges, arrays, u, v):
-    """Tell whether ``v`` lies in an obstacle, so that its edge to ``u`` need not be tested."""
+def is_covered(roads, edges, arrays, u, s):
+    """Tell whether the edge in slot ``s`` of vertex ``u`` leads into an obstacle; if so, note it.
+
+    It is noted as any blocked edge is: once its end is free, it will be asked about again.
+    """
+    v = roads.indices[s]
     if edges.covered[v] != edges.age[0]:
         if point_is_free(arrays, roads.points[v]):
             return False
         edges.covered[v] = edges.age[0]
-    edges.hindered[u] = 1
+    _note_blocked(roads, edges, u, s)
     return True
+
+
+@inner_kernel
+def _note_blocked(roads, edges, u, s):
+    """Note that the edge in slot ``s`` of vertex ``u`` is blocked."""
+    r = roads.reverse[s]
+    edges.cost[s] = np.inf
+    edges.cost[r] = np.inf
+    edges.known[s] = edges.age[0]
+    edges.known[r] = edges.age[0]
+    edges.hindered[u] = 1
+    edges.hindered[roads.indices[s]] = 1
 
 
 @inner_kernel
@@ -274,17 +290,15 @@ def test_edge(roads, edges, arrays, u, s):
         free = motion_is_free(arrays, roads.points[u], roads.points[v])
     else:
         free = motion_is_free(arrays, roads.points[v], roads.points[u])
-    r = roads.reverse[s]
-    cost = roads.length[s]
     if not free:
-        cost = np.inf
-        edges.hindered[u] = 1
-        edges.hindered[v] = 1
-    edges.cost[s] = cost
-    edges.cost[r] = cost
+        _note_blocked(roads, edges, u, s)
+        return False
+    r = roads.reverse[s]
+    edges.cost[s] = roads.length[s]
+    edges.cost[r] = roads.length[s]
     edges.known[s] = edges.age[0]
     edges.known[r] = edges.age[0]
-    return free
+    return True
 
 
 @lean_kernel

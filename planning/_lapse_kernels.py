@@ -154,7 +154,7 @@ def seek_lapsed(roads, edges, tree, arrays, focused, bound):
             least = through + distance(points, x, focus) if focused else through
             if least >= bound:
                 later = min(later, least)
-            elif cost[x] == np.inf and is_covered(roads, edges, arrays, z, x):
+            elif cost[x] == np.inf and is_covered(roads, edges, arrays, z, np.int64(s)):
                 continue
             elif test_edge(roads, edges, arrays, z, np.int64(s)):
                 trees.offer(tree, x, z, through)

@@ -377,7 +377,7 @@ def expand(roads, edges, tree, arrays, focused, bound, budget):
                     if is_stale(known, since, z, s, x):
                         tested += 1
                         if cost[x] == np.inf:
-                            if is_covered(roads, edges, arrays, z, x):
+                            if is_covered(roads, edges, arrays, z, np.int64(s)):
                                 continue
                             slot = _best_reached(roads, edges, cost, x)
                             u = indices[slot]
