@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,6 +16,7 @@ from bcd.update import NEEDS_BOUND, PROXIMAL, SMOOTH_ONLY, UPDATES
 from problems.linear import check_real
 from problems.losses import SQUARES
 
+LARGEST_FLOAT = sys.float_info.max  # integers may be larger, and no float then
 TINY = 1e-280  # squared data below it have lost digits
 
 
@@ -228,12 +230,12 @@ def check_limits(tol, max_iter, time_limit, callback, callback_every) -> None:
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be callable, got {type(callback).__name__}.")
     number = isinstance(tol, int | float | np.number) and not isinstance(tol, bool)
-    if not (number and np.isfinite(tol) and tol >= 0.0):
+    if not (number and 0.0 <= tol <= LARGEST_FLOAT):
         raise ValueError(f"tol must be a finite number, at least 0, got {tol}.")
     for name, value in (("max_iter", max_iter), ("callback_every", callback_every)):
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
             raise ValueError(f"{name} must be an integer, at least 1, got {value!r}.")
-    if time_limit is not None and not (
-        isinstance(time_limit, int | float | np.number) and time_limit > 0.0
-    ):
-        raise ValueError(f"time_limit must be above 0 seconds, got {time_limit}.")
+    if time_limit is not None:
+        number = isinstance(time_limit, int | float | np.number)
+        if not (number and (0.0 < time_limit <= LARGEST_FLOAT or time_limit == np.inf)):
+            raise ValueError(f"time_limit must be above 0 seconds, got {time_limit}.")

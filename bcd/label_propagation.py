@@ -207,7 +207,7 @@ def read_weights_of_edges(graph, stacklevel: int):
 
         try:
             read = networkx.to_scipy_sparse_array(graph, dtype=np.float64, format="csr")
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"graph must have numbers as weights: {error}.") from error
         matrix = sp.csr_array(read)
     elif sp.issparse(graph):
@@ -266,7 +266,7 @@ def _numbers(labels) -> NDArray[np.float64]:
         raise TypeError(f"labels must be real numbers, got dtype {given.dtype}.")
     try:
         return np.array(given, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise TypeError(f"labels must be real numbers: {error}.") from error
 
 

@@ -23,7 +23,7 @@ Progress = Callable[[int], object] | None
 def _checked_points(points: ArrayLike) -> NDArray[np.float64]:
     try:
         cloud = np.ascontiguousarray(points, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"points must be an array of numbers, got {points!r:.80}.") from None
     if cloud.ndim != 2 or cloud.shape[1] == 0:
         raise ValueError(f"points must have shape (n, d) with d above 0, got {cloud.shape}.")

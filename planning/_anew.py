@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +56,11 @@ class PlanAnew(Planner):
         self._done = False
         self._steps: Iterator[tuple[int, int]] = iter(())  # what is left of the search
         self._budget = n  # vertices a step
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy begins with; a search that was cut short is begun anew there."""
+        state = {**self.__dict__, "_steps": iter(())}
+        return state if self._done else state | {"_revision": -1}
 
     @property
     def cost_to_goal(self) -> NDArray[np.float64]:

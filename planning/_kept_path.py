@@ -39,6 +39,8 @@ def keep_path(
     """
     if path.status is not PathStatus.SOLVED or len(previous) == 0:
         return path
+    if np.array_equal(previous, path.waypoints):  # no other path to keep, so no way to join it
+        return path
     limit = (1.0 + hysteresis) * path.cost
     legs = np.linalg.norm(np.diff(previous, axis=0), axis=1)
     remaining = np.append(np.cumsum(legs[::-1])[::-1], 0.0)

@@ -39,6 +39,8 @@ class Links(NamedTuple):
 class Planner(abc.ABC):
     """A planner on a roadmap in a world that changes; see ``FMTx`` for how it is used.
 
+    ``copy.deepcopy`` and pickle copy the world along with it.
+
     Parameters
     ----------
     world : World

@@ -35,7 +35,7 @@ from planning._repair_kernels import (
 )
 from planning.result import Path, PathStatus, Update, UpdateStatus
 from planning.roadmap import Roadmap
-from problems.worlds._validate import as_float, check_flag
+from problems.worlds._validate import as_float, check_choice, check_flag
 from problems.worlds.arrays import DISCS, World
 from problems.worlds.kernels import motion_is_free
 
@@ -92,7 +92,8 @@ class FMTx(Planner):
 
     A planner is used by one thread at a time. Other threads may change the world meanwhile: a
     repair reads one snapshot, and ``path`` answers for the snapshot of the last repair whatever
-    has changed since. Planners in other threads are not disturbed, and run at the same time.
+    has changed since. Planners in other threads are not disturbed, and run at the same time. A
+    copy (``copy.deepcopy``, pickle) takes a copy of the world along.
 
     References
     ----------
@@ -129,8 +130,7 @@ class FMTx(Planner):
         escape: float = 0.0,
         approximate: bool = False,
     ) -> None:
-        if collision not in COLLISION:
-            raise ValueError(f"collision must be one of {COLLISION}, got {collision!r}.")
+        check_choice("collision", collision, COLLISION)
         if faithful and collision == "proactive":
             raise ValueError("collision must be 'lazy' or 'auto' with faithful, got 'proactive'.")
         if not (np.isfinite(as_float("hysteresis", hysteresis)) and hysteresis >= 0.0):

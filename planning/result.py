@@ -55,7 +55,12 @@ class Path:
 
     @property
     def solved(self) -> bool:
-        """Whether this is a shortest path on the roadmap; never True for an approximate one."""
+        """Whether the planner found the path it promises; never True for an approximate one.
+
+        A shortest one on the roadmap from ``FMTx``, ``DStarLite`` and ``Scratch``; it may be longer
+        from ``FMTStar`` and with ``faithful`` or ``hysteresis``. ``RRTx`` has a graph of its own:
+        longer by up to ``epsilon`` a motion, or shorter through motions the roadmap lacks.
+        """
         return self.status is PathStatus.SOLVED
 
     def to_ros(self, *, frame_id: str = "map", stamp: float = 0.0) -> dict:

@@ -18,6 +18,8 @@ from planning._roads import Roads, make_roads
 from planning._samples import check_count, connection_radius, progress_bar, rejects, scatter
 from problems.worlds._validate import (
     as_float,
+    as_index,
+    check_choice,
     check_flag,
     check_world,
     make_generator,
@@ -60,6 +62,10 @@ class Roadmap:
         self._n_neighbors = n_neighbors  # instead of that reach
         self._roads = make_roads(np.ascontiguousarray(points[order]), graph)
         self._components: NDArray[np.int32] | None = None  # found when first asked for
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._points.flags.writeable = False  # copies of arrays forget that
 
     def __repr__(self) -> str:
         return (
@@ -203,8 +209,7 @@ class Roadmap:
         """
         check_world("world", world)
         n = check_count("n_samples", n_samples)
-        if connection not in ("radius", "knn"):
-            raise ValueError(f"connection must be 'radius' or 'knn', got {connection!r}.")
+        check_choice("connection", connection, ("radius", "knn"))
         if not (np.isfinite(as_float("factor", factor)) and factor > 0.0):
             raise ValueError(f"factor must be finite and positive, got {factor}.")
         rng = make_generator(seed)
@@ -293,8 +298,8 @@ class Roadmap:
         ValueError
             If ``connectivity`` is neither 4 nor 8, or ``grid`` is not an occupancy grid.
         """
-        if connectivity not in (4, 8):
-            raise ValueError(f"connectivity must be 4 or 8, got {connectivity}.")
+        if as_index(connectivity) not in (4, 8):
+            raise ValueError(f"connectivity must be 4 or 8, got {connectivity!r}.")
         check_world("grid", grid)
         return cls(*lattice(grid, connectivity))
 

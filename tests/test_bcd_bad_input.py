@@ -32,6 +32,8 @@ def problem(penalty=None):
     ("arguments", "error", "message"),
     [
         ({"tol": True}, ValueError, "tol must be a finite number"),
+        ({"tol": 10**400}, ValueError, "tol must be a finite number"),
+        ({"time_limit": 10**400}, ValueError, "time_limit must be above 0 seconds"),
         ({"x0": [[0], [1, 2]]}, TypeError, "x0 must be real numbers, got lists of differing"),
         ({"x0": ["a"] * 6}, TypeError, "x0 must be real numbers, got dtype <U1"),
         ({"gram": "no"}, TypeError, "gram must be True, False or None, got 'no'"),

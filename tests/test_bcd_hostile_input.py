@@ -177,6 +177,8 @@ def test_a_callback_that_raises_leaves_the_former_fit(model):
         (enet_path, {"return_n_iter": None}, "return_n_iter must be True or False, got None"),
         (lambda_max, {"positive": 1j}, "positive must be True or False, got 1j"),
         (group_path, {"groups": 2, "alphas": "a"}, r"alphas\[0\] must be a real number, got 'a'"),
+        (enet_path, {"eps": 10**400}, "eps must be .*got 1000"),
+        (group_path, {"groups": 2, "alphas": [-(10**400)]}, r"alphas\[0\] must be .*got -1000"),
         (group_path, {"groups": 2, "alphas": 1.0}, "alphas must be a sequence of numbers, got 1.0"),
     ],
 )

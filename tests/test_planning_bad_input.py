@@ -98,7 +98,9 @@ def test_settings_of_every_planner_are_refused_by_name(planner_class):
             planner_class(*arguments, **options)
 
 
-@pytest.mark.parametrize("value", ["a", "1", None, 1j, True], ids=repr)
+@pytest.mark.parametrize(
+    "value", ["a", "1", None, 1j, True, 10**400], ids=lambda value: repr(value)[:9]
+)
 def test_what_is_no_number_is_refused_by_name(value):
     discs, boxes, polygons, cells = (WORLDS[k]() for k in ("discs", "boxes", "polygons", "grid"))
     disc = discs.add((1, 1), 1)
@@ -174,6 +176,20 @@ def test_a_start_far_outside_leaves_the_next_plan_as_it_would_be(planner_class):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (
+            lambda w: Roadmap.sample(w, 5, connection=np.array([1, 2])),
+            "connection must be one of .*radius.*knn.*, got array",
+        ),
+        (
+            lambda w: Roadmap.from_grid(grid(), np.array([1, 2])),
+            "connectivity must be 4 or 8, got array",
+        ),
+        (
+            lambda w: FMTx(w, 5, collision=np.array([1, 2])),
+            "collision must be one of .*auto.*, got array",
+        ),
+        (lambda w: w.is_free([(10**400, 1)]), "points must be an array of numbers"),
+        (lambda w: grid().to_msg(stamp=10**400), "stamp must be a number below 1.8e308"),
         (lambda w: Roadmap.sample(w, 5, seed="a"), "seed must be None, an integer .*got 'a'"),
         (lambda w: FMTx(w, 5, seed=-1), "seed must be None, an integer .*got -1"),
         (lambda w: FMTx(w, 5, approximate="no"), "approximate must be True or False, got 'no'"),

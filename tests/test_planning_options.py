@@ -143,6 +143,14 @@ def test_hysteresis_keeps_the_previous_way_until_the_other_is_clearly_shorter():
     assert steady.plan((2.0, 10.5)).waypoints[1, 1] < 10.0  # and now that way is kept
 
 
+def test_the_first_path_is_no_previous_one():
+    steady, path = planned(FMTx, open_world(((10.0, 10.0), 3.0)), hysteresis=0.05)
+    _, shortest = planned(FMTx, open_world(((10.0, 10.0), 3.0)))
+    assert path.message == path.status.value
+    np.testing.assert_array_equal(path.waypoints, shortest.waypoints)
+    np.testing.assert_array_equal(steady.plan((2.0, 2.0)).waypoints, shortest.waypoints)
+
+
 def test_hysteresis_lets_a_blocked_path_go():
     points = [(2, 10), (10, 17.6), (10, 2.4), (18, 10)]
     world = open_world(*(((10.0, y), 1.0) for y in np.arange(4.0, 16.1, 1.0)))

@@ -82,7 +82,7 @@ def test_a_tilted_map_is_refused():
     built = message()
     for turn, match in [
         ({"x": 0.5, "y": 0.0, "z": 0.0, "w": 0.75**0.5}, "must be flat, got x=0.5"),
-        ({"x": 0.0, "y": 0.0, "z": float("nan"), "w": 1.0}, "orientation must be finite"),
+        ({"x": 0.0, "y": 0.0, "z": float("nan"), "w": 1.0}, r"orientation\.z must be finite"),
     ]:
         built["info"]["origin"]["orientation"] = turn
         with pytest.raises(ValueError, match=match):
@@ -93,7 +93,17 @@ def test_a_tilted_map_is_refused():
     ("info", "match"),
     [
         ({"width": 8}, r"data must be height x width = 4 x 8 integers"),
-        ({"width": -1}, r"info\.width must be a non-negative integer, got -1"),
+        ({"width": -1}, r"info\.width must be a positive integer, got -1"),
+        ({"width": 0, "height": 0}, r"info\.height must be a positive integer, got 0"),
+        ({"height": float("inf")}, r"info\.height must be a positive integer, got inf"),
+        ({"height": True}, r"info\.height must be a positive integer, got True"),
+        ({"width": "7"}, r"info\.width must be a positive integer, got '7'"),
+        ({"width": None}, r"info\.width must be a positive integer, got None"),
+        ({"resolution": None}, r"info\.resolution must be a number, got None"),
+        ({"resolution": "0.25"}, r"info\.resolution must be a number, got '0\.25'"),
+        ({"resolution": 10**400}, r"info\.resolution must be a number below 1\.8e308"),
+        ({"origin": {"position": {"x": True}}}, r"info\.origin\.position\.x must be a number"),
+        ({"origin": {"position": {"x": np.inf}}}, r"info\.origin\.position\.x must be finite"),
         ({"resolution": 0.0}, r"info\.resolution must be finite and positive, got 0"),
         ({"resolution": float("nan")}, r"info\.resolution must be finite"),
         ({"origin": {}}, r"must have a field info\.origin\.position\.x"),
@@ -102,6 +112,45 @@ def test_a_tilted_map_is_refused():
 def test_a_wrong_field_is_named(info, match):
     with pytest.raises(ValueError, match=match):
         OccupancyGrid.from_msg(message(**info))
+
+
+@pytest.mark.parametrize("value", [None, "1", 1j, [], True], ids=repr)
+def test_a_turn_that_is_no_number_is_named(value):
+    built = message()
+    built["info"]["origin"]["orientation"]["w"] = value
+    with pytest.raises(ValueError, match=r"^info\.origin\.orientation\.w must be a number"):
+        OccupancyGrid.from_msg(built)
+
+
+@pytest.mark.parametrize("value", [-0.9, "1", True, None, [], float("nan"), float("inf"), 1j, -1])
+@pytest.mark.parametrize("name", ["x", "y", "width", "height"])
+def test_a_window_that_is_nowhere_is_refused_by_name(name, value):
+    grid = OccupancyGrid.from_array(np.zeros((4, 7), np.int8), 0.25)
+    update = {"x": 0, "y": 0, "width": 1, "height": 1, "data": [100]} | {name: value}
+    with pytest.raises(ValueError, match=rf"^{name} must be a (non-nega|posi)tive integer, got "):
+        grid.update_from_msg(update)
+    assert grid.revision == 0
+
+
+def test_whole_floats_are_cells():
+    grid = OccupancyGrid.from_array(np.zeros((4, 7), np.int8), 0.25)
+    grid.update_from_msg({"x": 2.0, "y": np.float64(1), "width": 1, "height": 1, "data": [100]})
+    assert np.argwhere(grid.values == 100).tolist() == [[1, 2]]
+
+
+@pytest.mark.parametrize("form", [bytes, bytearray])
+def test_data_may_be_bytes(form):
+    built = message()
+    built["data"] = form(cells().tobytes())
+    np.testing.assert_array_equal(OccupancyGrid.from_msg(built).values, cells())
+
+
+@pytest.mark.parametrize("data", [[[1, 2], [3]], "0" * 28, None, [0.0] * 28, []])
+def test_data_that_are_no_cells_are_refused(data):
+    built = message()
+    built["data"] = data
+    with pytest.raises(ValueError, match=r"^data must be height x width = 4 x 7 integers, got "):
+        OccupancyGrid.from_msg(built)
 
 
 def test_values_out_of_range_are_refused():

@@ -22,7 +22,10 @@ def check_number(name: str, value, low: float, high: float = np.inf, *, above: b
     """Raise unless ``value`` is a finite real number from ``low`` (or above it) to ``high``."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be a real number, got {value!r}.")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an integer too large for one
+        number = -np.inf if value < 0 else np.inf
     inside = (low < number if above else low <= number) and number <= high and np.isfinite(number)
     if not inside:
         start = f"above {low:g}" if above else f"at least {low:g}"
@@ -137,7 +140,7 @@ def _seen(data) -> str:
     for place in np.ndindex(values.shape) if values.dtype.kind in "OUST" else ():
         try:
             float(values[place])
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             at = f"row {place[0]}, column {place[1]}" if len(place) == 2 else f"{place}"
             return f"{found} with {values[place]!r} in {at}"
     return f"{found} of {values.dtype}"

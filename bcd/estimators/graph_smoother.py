@@ -215,7 +215,7 @@ class GraphSmoother(BaseEstimator):
         try:
             y = np.asarray(y)
             y = y.astype(np.float64) if y.dtype == object else y
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise TypeError(f"y must be real numbers: {error}.") from error
         check_real("y", y)
         if y.ndim != 1:

@@ -408,7 +408,7 @@ class LogisticRegressionCV(SplitsSamples, LogisticClassifier):
                 given = (PENALTIES[self.penalty],)
         try:
             ratios = np.atleast_1d(np.asarray(given, dtype=np.float64))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"l1_ratios must be real numbers, got {given!r}.") from error
         for ratio in ratios:
             check_number("l1_ratios", ratio, 0.0, 1.0)

@@ -10,6 +10,7 @@ from typing import Generic, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from problems.worlds._copying import Copyable
 from problems.worlds._queries import Queries
 from problems.worlds._validate import as_index, check_bounds, check_number, check_revision
 from problems.worlds.arrays import SHAPES, Shapes, WorldArrays, WorldChanges, arrays_without_grid
@@ -25,7 +26,7 @@ class _Entry(NamedTuple, Generic[Shape]):
     after: Shape | None
 
 
-class ShapeWorld(Queries, Generic[Shape]):
+class ShapeWorld(Copyable, Queries, Generic[Shape]):
     """A box with shapes in it, each with an id; touching a shape is a collision."""
 
     _noun = "shape"

@@ -15,6 +15,9 @@ class _Buffer:
         self.arrays, self.revision = arrays, revision
         self.readers: list[weakref.ref] = []
 
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "readers": []}  # who looks at the original holds no copy
+
     def in_use(self) -> bool:
         self.readers = [reader for reader in self.readers if reader() is not None]
         return bool(self.readers)

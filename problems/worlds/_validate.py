@@ -23,7 +23,7 @@ def as_floats(name: str, values: ArrayLike) -> NDArray[np.float64]:
             return np.array(given, dtype=np.float64, order="C")
         if given.dtype.kind == "O":  # fractions, say
             return given.astype(np.float64, order="C")
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         pass
     raise ValueError(f"{name} must be an array of numbers, got {reprlib.repr(values)}.")
 
@@ -31,10 +31,14 @@ def as_floats(name: str, values: ArrayLike) -> NDArray[np.float64]:
 def as_float(name: str, value: Any) -> float:
     """Return ``value`` as a float."""
     try:
-        if not isinstance(value, bool | np.bool_ | str | bytes):
+        if not isinstance(value, bool | np.bool_ | str | bytes | np.complexfloating):
             return float(value)
     except (TypeError, ValueError):
         pass
+    except OverflowError:
+        raise ValueError(
+            f"{name} must be a number below 1.8e308, got {reprlib.repr(value)}."
+        ) from None
     raise ValueError(f"{name} must be a number, got {value!r}.")
 
 
@@ -59,6 +63,12 @@ def as_index(value: Any) -> int:
         return -1 if isinstance(value, bool) else operator.index(value)
     except TypeError:
         return -1
+
+
+def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    """Refuse what is none of the names in ``choices``."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} must be one of {choices}, got {value!r}.")
 
 
 def check_flag(name: str, value: Any) -> bool:

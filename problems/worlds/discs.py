@@ -5,6 +5,7 @@ import threading
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from problems.worlds._copying import Copyable
 from problems.worlds._disc_log import DiscLog
 from problems.worlds._queries import Queries
 from problems.worlds._validate import (
@@ -18,7 +19,7 @@ from problems.worlds._validate import (
 from problems.worlds.arrays import DISCS, WorldArrays, WorldChanges, arrays_without_grid
 
 
-class DiscWorld(Queries):
+class DiscWorld(Copyable, Queries):
     """A box with discs in it, in metres; balls when there are more than two axes.
 
     Parameters

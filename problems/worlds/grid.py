@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from problems.worlds import maps, messages
+from problems.worlds._copying import Copyable
 from problems.worlds._grid_frame import GridFrame, check_frame
 from problems.worlds._snapshots import SnapshotStore
 from problems.worlds._validate import (
@@ -37,7 +38,7 @@ class _Entry(NamedTuple):
     freed: NDArray[np.float64]  # (l, 2, 2)
 
 
-class OccupancyGrid:
+class OccupancyGrid(Copyable):
     """A grid of cells that are free, occupied or unknown, as ``nav_msgs/OccupancyGrid`` has them.
 
     Row 0 lies at the lowest y, column 0 at the lowest x, as in ROS messages (not as in images); a

@@ -70,9 +70,9 @@ def read_ros(file: str | PathLike) -> RosMap:
     if not resolution > 0:
         raise ValueError(f"{path}: resolution must be positive, got {resolution}.")
     x, y, yaw = _origin(path, fields)
-    negate = _number(path, fields, "negate", 0)
+    negate = fields.get("negate", 0)
     if negate not in (0, 1):
-        raise ValueError(f"{path}: negate must be 0 or 1, got {fields['negate']!r}.")
+        raise ValueError(f"{path}: negate must be 0 or 1, got {negate!r}.")
     occupied = _number(path, fields, "occupied_thresh", 0.65)
     free = _number(path, fields, "free_thresh", 0.196)
     if not 0 <= free <= occupied <= 1:
@@ -123,8 +123,8 @@ def _field(path: Path, fields: dict, name: str):
 def _number(path: Path, fields: dict, name: str, default: float | None = None) -> float:
     value = fields.get(name, default) if default is not None else _field(path, fields, name)
     try:
-        number = float(value)
-    except (TypeError, ValueError):
+        number = np.nan if isinstance(value, bool) else float(value)  # yaml reads 5e-2 as text
+    except (TypeError, ValueError, OverflowError):
         number = np.nan
     if not np.isfinite(number):
         raise ValueError(f"{path}: {name} must be a finite number, got {value!r}.")
@@ -134,8 +134,9 @@ def _number(path: Path, fields: dict, name: str, default: float | None = None) -
 def _origin(path: Path, fields: dict) -> tuple[float, float, float]:
     given = _field(path, fields, "origin")
     try:
-        origin = np.array(given, dtype=np.float64)
-    except (TypeError, ValueError):
+        flags = any(isinstance(number, bool) for number in given)
+        origin = np.empty(0) if flags else np.array(given, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
         origin = np.empty(0)
     if origin.shape not in ((2,), (3,)) or not np.isfinite(origin).all():
         raise ValueError(f"{path}: origin must be [x, y, yaw], finite numbers, got {given!r}.")

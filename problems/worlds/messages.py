@@ -6,13 +6,14 @@ is imported.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from problems.worlds._validate import as_float, check_number
+from problems.worlds._validate import as_float, as_index, check_number
 from problems.worlds.maps import RosMap
 
 FLAT_TOLERANCE = 1e-6  # of the parts of a quaternion that would tilt the map
@@ -38,33 +39,42 @@ def _field(message: Any, path: str) -> Any:
 
 
 def _cells(message: Any, height: int, width: int) -> NDArray[np.int8]:
-    data = np.asarray(_field(message, "data"))
+    given = _field(message, "data")
+    wanted = f"data must be height x width = {height} x {width} integers"
+    if isinstance(given, bytes | bytearray):
+        given = np.frombuffer(given, np.int8)  # as they are on the wire
+    try:
+        data = np.asarray(given)
+    except ValueError:  # rows of different lengths
+        raise ValueError(f"{wanted}, got {reprlib.repr(given)}.") from None
     if data.ndim != 1 or data.dtype.kind not in "iu" or len(data) != height * width:
-        raise ValueError(
-            f"data must be height x width = {height} x {width} integers, "
-            f"got {data.dtype} of shape {data.shape}."
-        )
+        raise ValueError(f"{wanted}, got {data.dtype} of shape {data.shape}.")
     if len(data) and not (data.min() >= -1 and data.max() <= 100):
         raise ValueError(f"data must lie in -1..100, got {data.min()}..{data.max()}.")
     return data.astype(np.int8).reshape(height, width)
 
 
-def _count(message: Any, path: str) -> int:
+def _whole(message: Any, path: str, *, positive: bool = False) -> int:
+    """Read a number of cells; some bridges send 4.0 for 4."""
     value = _field(message, path)
-    try:
-        number = int(value)
-    except (TypeError, ValueError):
-        number = -1
-    if number < 0 or number != value:
-        raise ValueError(f"{path} must be a non-negative integer, got {value!r}.")
+    whole = isinstance(value, float | np.floating) and value.is_integer()
+    number = int(value) if whole else as_index(value)
+    if number < int(positive):
+        wanted = "a positive" if positive else "a non-negative"
+        raise ValueError(f"{path} must be {wanted} integer, got {value!r}.")
+    return number
+
+
+def _finite(message: Any, path: str) -> float:
+    number = as_float(path, _field(message, path))
+    if not np.isfinite(number):
+        raise ValueError(f"{path} must be finite, got {number}.")
     return number
 
 
 def _yaw(message: Any) -> float:
     """Yaw of the origin, radians; a quaternion that was never filled in counts as no turn."""
-    x, y, z, w = (float(_field(message, f"info.origin.orientation.{axis}")) for axis in "xyzw")
-    if not np.isfinite((x, y, z, w)).all():
-        raise ValueError(f"info.origin.orientation must be finite, got {(x, y, z, w)}.")
+    x, y, z, w = (_finite(message, f"info.origin.orientation.{axis}") for axis in "xyzw")
     if abs(x) > FLAT_TOLERANCE or abs(y) > FLAT_TOLERANCE:
         raise ValueError(f"info.origin.orientation must be flat, got x={x}, y={y}.")
     return 0.0 if z == w == 0.0 else float(2.0 * np.arctan2(z, w))
@@ -76,18 +86,13 @@ def read_grid(message: Any) -> RosMap:
     Raises
     ------
     ValueError
-        If a field is missing, ``data`` has not height x width values of -1..100, a number is not
-        finite, or the map is tilted.
+        If a field is missing, height or width is no positive integer, ``data`` has not height x
+        width values of -1..100, a number is not finite, or the map is tilted.
     """
-    height, width = _count(message, "info.height"), _count(message, "info.width")
-    resolution = check_number(
-        "info.resolution", float(_field(message, "info.resolution")), positive=True
-    )
-    origin = tuple(float(_field(message, f"info.origin.position.{axis}")) for axis in "xy")
-    if not np.isfinite(origin).all():
-        raise ValueError(f"info.origin.position must be finite, got {origin}.")
-    cells = _cells(message, height, width)
-    return RosMap(cells, resolution, (origin[0], origin[1]), _yaw(message))
+    height, width = (_whole(message, f"info.{side}", positive=True) for side in ("height", "width"))
+    resolution = check_number("info.resolution", _field(message, "info.resolution"), positive=True)
+    x, y = (_finite(message, f"info.origin.position.{axis}") for axis in "xy")
+    return RosMap(_cells(message, height, width), resolution, (x, y), _yaw(message))
 
 
 def read_update(message: Any) -> Window:
@@ -96,22 +101,23 @@ def read_update(message: Any) -> Window:
     Raises
     ------
     ValueError
-        If a field is missing or ``data`` has not height x width values of -1..100.
+        If a field is missing, x or y is no integer of at least 0, height or width no positive one,
+        or ``data`` has not height x width values of -1..100.
     """
-    height, width = _count(message, "height"), _count(message, "width")
-    return Window(
-        int(_field(message, "y")), int(_field(message, "x")), _cells(message, height, width)
-    )
+    height, width = (_whole(message, side, positive=True) for side in ("height", "width"))
+    row, col = _whole(message, "y"), _whole(message, "x")
+    return Window(row, col, _cells(message, height, width))
 
 
 def header(frame_id: str, stamp: float) -> dict:
     """Return a ``std_msgs/Header`` for a time in seconds."""
     if not isinstance(frame_id, str):
         raise ValueError(f"frame_id must be text, got {frame_id!r}.")
-    if not np.isfinite(as_float("stamp", stamp)):
+    time = as_float("stamp", stamp)
+    if not np.isfinite(time):
         raise ValueError(f"stamp must be a finite time in seconds, got {stamp}.")
-    seconds = int(np.floor(stamp))
-    nanoseconds = min(round((stamp - seconds) * 1e9), 999_999_999)
+    seconds = int(np.floor(time))
+    nanoseconds = min(round((time - seconds) * 1e9), 999_999_999)
     return {"stamp": {"sec": seconds, "nanosec": nanoseconds}, "frame_id": frame_id}
 
 

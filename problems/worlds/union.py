@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +74,10 @@ class Union(Queries):
         self._bounds.flags.writeable = False
         self._parts_at: OrderedDict[int, tuple[int, ...]] = OrderedDict()
         self._snapshot: tuple[tuple[int, ...], WorldArrays] | None = None
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._bounds.flags.writeable = False  # copies of arrays forget that
 
     def __repr__(self) -> str:
         return f"Union({', '.join(map(repr, self._worlds))})"
