@@ -11,17 +11,20 @@ held fixed::
 
 is the hinge loss made smooth around ``alpha``; with ``alpha = 0``, ``step = 2 cost`` and no upper
 bound it is the squared hinge ``cost max(0, s)^2`` itself.
+
+Slots and indices of entries are unsigned: signed ones are looked at for counting from the end,
+which takes longer than the product of a short row.
 """
 
 import numpy as np
 
-from graphs._jit import inner_kernel, inner_sum_kernel, lean_kernel, prefetch, sum_kernel
+from graphs._jit import inline_kernel, inline_sum_kernel, lean_kernel, prefetch, sum_kernel
 
 AHEAD = 8  # rows that are fetched before they are needed
 LOST = 1e-14  # slopes below this, beside margins of one, are rounding errors
 
 
-@inner_sum_kernel
+@inline_sum_kernel
 def row_dot(values, indices, indptr, i, w, bias):
     """Return the score of row i."""
     p = len(w) - 1
@@ -31,12 +34,12 @@ def row_dot(values, indices, indptr, i, w, bias):
         for j in range(p):
             score += row[j] * w[j]
     else:
-        for slot in range(indptr[i], indptr[i + 1]):
-            score += values[slot] * w[indices[slot]]
+        for slot in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
+            score += values[slot] * w[np.uint64(indices[slot])]
     return score
 
 
-@inner_kernel
+@inline_kernel
 def add_row(values, indices, indptr, i, change, w, bias):
     """Add ``change`` times row i to w."""
     p = len(w) - 1
@@ -46,11 +49,11 @@ def add_row(values, indices, indptr, i, change, w, bias):
         for j in range(p):
             w[j] += change * row[j]
     else:
-        for slot in range(indptr[i], indptr[i + 1]):
-            w[indices[slot]] += change * values[slot]
+        for slot in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
+            w[np.uint64(indices[slot])] += change * values[slot]
 
 
-@inner_kernel
+@inline_kernel
 def fetch_row(values, indices, indptr, i):
     """Have the row on its way from memory when it is needed (a dense one is fetched by itself)."""
     if len(indptr) > 0:
@@ -158,7 +161,7 @@ def dual_epoch(
     return n_active
 
 
-@inner_kernel
+@inline_kernel
 def excess(slack, a, cost, ridge):
     """Return a sample's part of the duality gap at ``w = sum_i a_i y_i x_i``, not negative.
 
@@ -236,12 +239,12 @@ def weighted_gram(values, indices, indptr, bias, rows, weight, out):
     """
     p = len(out) - 1
     for k in range(len(rows)):
-        start, stop = indptr[rows[k]], indptr[rows[k] + 1]
+        start, stop = np.uint64(indptr[rows[k]]), np.uint64(indptr[rows[k] + 1])
         last = weight[k] * bias
         for slot in range(start, stop):
-            target, scale = out[indices[slot]], weight[k] * values[slot]
-            for other in range(start, slot + 1):
-                target[indices[other]] += scale * values[other]
+            target, scale = out[np.uint64(indices[slot])], weight[k] * values[slot]
+            for other in range(start, slot + np.uint64(1)):
+                target[np.uint64(indices[other])] += scale * values[other]
         if bias != 0.0:
             for slot in range(start, stop):
                 out[p, indices[slot]] += last * values[slot]

@@ -35,6 +35,11 @@ NEAREST, AT_LEAST = 3, 1000  # samples of a round: multiple of the free ones, an
 NEWTON_STEPS = 8.0  # to a gap ten times smaller
 # Nanoseconds: of a sweep, of a Newton step, and what is multiplied by the cube of its unknowns
 SWEEP_COST, NEWTON_COST, FACTOR_COST = 1e4, 6e4, 0.05
+AT_ONCE = 25.0  # sweeps' cost, up to which Newton steps are taken from the start
+FEW_GRAMS = 2.0  # made in such a run, the later ones by what changed
+# Every THINNED-th sample is solved for first, if these are so many times the features, to a gap of
+# that share of all costs, or so many steps
+THINNED, THIN_ROWS, THIN_SHARE, THIN_STEPS = 10, 10, 0.02, 10
 TINY = (
     1e4  # nanoseconds of a sweep, below which Newton steps to the last digit cost next to nothing
 )
@@ -75,6 +80,7 @@ class _Run:
         self.lowest = np.inf  # estimate of the gap
         self.buffer = np.empty(0)
         self.gap = np.inf
+        self.guess: NDArray | None = None  # where the first round of Newton steps starts
         if alpha.any():
             self.w = problem.combine(alpha)
             self.certify(self.w)
@@ -168,6 +174,19 @@ class _Run:
     def _start_newton(self) -> None:
         self.factor = float(np.mean(self.problem.cost))  # the hinge is smooth over slacks of one
 
+    def newton_at_once(self) -> None:
+        """Take no sweeps: Newton steps from where a part of many samples would have w."""
+        self._start_newton()
+        problem = self.problem
+        n, p = problem.X.shape
+        if n >= THINNED * THIN_ROWS * p and not self.alpha.any():
+            rows = problem.everyone[::THINNED]
+            cost = THINNED * problem.cost[rows]
+            thin = LinearSVMProblem(problem.X[rows], problem.y[rows], cost, problem.bias, True)
+            part = Subproblem(thin, thin.everyone, np.zeros(len(rows)), self.w)
+            part.solve(1.0, THIN_SHARE * float(cost.sum()), THIN_STEPS)
+            self.guess = part.w
+
     def _slower(self, gain: float, cost: float) -> bool:
         """Tell whether sweeps of late gained less than ``gain`` (a logarithm) at that cost.
 
@@ -213,6 +232,10 @@ class _Run:
             rows, gap = problem.everyone, self.gap
         part = Subproblem(problem, rows, self.alpha, self.w)
         aim = max(NEAR_TOL * tol, ROUND_SHARE * gap)
+        if self.guess is not None:
+            part.w, self.guess = self.guess, None
+        if problem.squared and rows is problem.everyone:
+            aim = 0.9 * tol  # the problem itself: nothing is gained by looking at it in between
         n_steps, self.factor = part.solve(self.factor, aim, max_iter - self.n_iter)
         self.n_iter += n_steps
         self.alpha[rows] = part.alpha
@@ -229,6 +252,17 @@ class _Run:
             self.active[: self.n_active] = chosen
         else:
             self.n_active = len(self.active)
+
+
+def _newton_pays_at_once(problem: LinearSVMProblem) -> bool:
+    """Tell whether a smooth loss is minimised sooner by Newton steps than by sweeps."""
+    n, p = problem.X.shape
+    if not problem.squared or min(n, p) > SMALL_SYSTEM:
+        return False
+    sweep = SWEEP_COST + n * problem.row_cost
+    step = NEWTON_COST + n * problem.row_cost + FACTOR_COST * min(n, p) ** 3
+    grams = FEW_GRAMS if n >= p else NEWTON_STEPS
+    return NEWTON_STEPS * step + grams * problem.gram_cost() <= AT_ONCE * sweep
 
 
 def solve_linear_svm(
@@ -262,6 +296,8 @@ def solve_linear_svm(
     started = time.perf_counter()
     start = np.zeros(len(problem.y)) if alpha is None else np.clip(alpha, 0.0, problem.upper)
     run = _Run(problem, start, seed)
+    if _newton_pays_at_once(problem):
+        run.newton_at_once()
     while run.gap > tol:
         run.advance(tol, max_iter)
         if callback is not None:

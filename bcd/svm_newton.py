@@ -36,6 +36,9 @@ MAX_NEWTON = 50  # in one proximal step
 STEP_GROWS, STEP_SHRINKS = 2.0, 4.0
 PROXIMAL_SHARE = 3.0
 MAX_CG = 200
+FRUITLESS = 10  # Newton steps without a smaller gap, after which a smooth problem is left
+FEW_VALUES = 30_000  # rows times features, up to which a Gram matrix is soonest made afresh
+LOSSY = 1e6  # times its diagonal: what may have left a Gram matrix before it is made afresh
 
 
 class Subproblem:
@@ -66,6 +69,8 @@ class Subproblem:
         self.everyone = np.arange(len(rows), dtype=np.int32)
         self.fixed = w - self.combine(self.alpha)
         self.combined, self.gap = w.copy(), np.inf
+        self.held = np.zeros(len(rows))  # weights of the rows in the Gram matrix of features
+        self.gram = self.peak = np.empty(0)
 
     def margins(self, w: NDArray) -> NDArray[np.float64]:
         """Return ``y * (X w)``."""
@@ -91,7 +96,7 @@ class Subproblem:
         """
         a, free = np.empty(len(self.y)), np.empty(len(self.y), dtype=np.bool_)
         center = np.zeros(len(self.y)) if self.squared else self.alpha.copy()
-        w, n_iter, n_inner, best_alpha = self.w, 0, 0, self.alpha
+        w, n_iter, n_inner, n_fruitless, best_alpha = self.w, 0, 0, 0, self.alpha
         margins = self.margins(w)
         step = 1.0 / self.ridge if self.squared else np.full(len(self.y), factor)
         while True:
@@ -102,8 +107,12 @@ class Subproblem:
             gap = 0.5 * residual + total_excess(margins, a, self.cost, self.ridge)
             if gap < self.gap:
                 self.gap, self.w, self.combined = gap, w.copy(), combined
-                best_alpha = a.copy()
+                best_alpha, n_fruitless = a.copy(), 0
+            else:
+                n_fruitless += 1
             if self.gap <= tol or n_iter >= max_iter:
+                break
+            if self.squared and n_fruitless > FRUITLESS:
                 break
             if not self.squared:
                 moved = a - center
@@ -158,18 +167,58 @@ class Subproblem:
         return cg(operator, -gradient, rtol=share, maxiter=MAX_CG)[0]
 
     def _by_features(self, rows, scale, gradient) -> NDArray[np.float64] | None:
-        matrix = np.zeros((len(gradient), len(gradient)))
-        if sp.issparse(self.X):
-            weighted_gram(*self.arrays, self.bias, rows, scale, matrix)
-        else:
-            part = self.X[rows] * np.sqrt(scale)[:, None]
-            last = self.bias * np.sqrt(scale)
-            matrix[:-1, :-1] = part.T @ part
-            matrix[-1, :-1], matrix[-1, -1] = last @ part, last @ last
+        fresh = self._weigh(rows, scale)
+        matrix = self.gram.copy()
         matrix.ravel()[:: len(matrix) + 1] += 1.0
         # read by columns, the lower triangle is the upper one
         found = lapack.dposv(matrix.T, gradient, lower=False, overwrite_a=True)
-        return -found[1] if found[2] == 0 else None
+        if found[2] == 0:
+            return -found[1]
+        if fresh:
+            return None
+        self.held[:] = 0.0
+        return self._by_features(rows, scale, gradient)
+
+    def _weigh(self, rows, scale) -> bool:
+        """Make ``gram`` the sum of ``scale_k x_k x_k'`` over ``rows``, by what changed if less.
+
+        What was taken away leaves its rounding errors, so that it is made afresh where much was.
+        Returns whether it was.
+        """
+        if len(self.held) * len(self.w) <= FEW_VALUES:
+            self.gram = np.zeros((len(self.w), len(self.w)))
+            self._add_gram(rows, scale)
+            return True
+        weight = np.zeros(len(self.held))
+        weight[rows] = scale
+        moved = weight - self.held
+        changed = np.flatnonzero(moved).astype(np.int32)
+        fresh = len(changed) >= len(rows) or not self.held.any()
+        if not fresh:
+            self._add_gram(changed, moved[changed])
+            diagonal = self.gram.diagonal()
+            fresh = bool((self.peak > LOSSY * (1.0 + diagonal)).any())
+            np.maximum(self.peak, diagonal, out=self.peak)
+        if fresh:
+            self.gram = np.zeros((len(self.w), len(self.w)))
+            self._add_gram(rows, scale)
+            self.peak = self.gram.diagonal().copy()
+        self.held = weight
+        return fresh
+
+    def _add_gram(self, rows, scale) -> None:
+        """Add ``sum_k scale_k x_k x_k'`` over ``rows`` to the lower triangle of ``gram``."""
+        if sp.issparse(self.X):
+            weighted_gram(*self.arrays, self.bias, rows, scale, self.gram)
+            return
+        for sign in (1.0, -1.0):
+            chosen = sign * scale > 0.0
+            if chosen.any():
+                root = np.sqrt(sign * scale[chosen])
+                part, last = self.X[rows[chosen]] * root[:, None], self.bias * root
+                self.gram[:-1, :-1] += sign * (part.T @ part)
+                self.gram[-1, :-1] += sign * (last @ part)
+                self.gram[-1, -1] += sign * (last @ last)
 
     def _by_samples(self, rows, scale, gradient) -> NDArray[np.float64] | None:
         scale = np.sqrt(scale)

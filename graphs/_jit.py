@@ -20,6 +20,8 @@ OPTIONS = {"nogil": True, "error_model": "numpy"}
 LEAN_OPTIONS = {"_nrt": False, "no_cfunc_wrapper": True}
 # Only kernels call these: they need no wrapper for Python either.
 INNER_OPTIONS = LEAN_OPTIONS | {"no_cpython_wrapper": True}
+# Handing over many arrays takes longer than what a loop over a short row does with them.
+INLINE_OPTIONS = INNER_OPTIONS | {"forceinline": True}
 NARROW = (types.int8, types.int16, types.int32)
 ANY_ORDER = {"fastmath": {"reassoc", "contract", "arcp", "nsz"}}
 
@@ -58,6 +60,16 @@ def sum_kernel(function: F) -> F:
 def inner_sum_kernel(function: F) -> F:
     """Compile an ``inner_kernel`` whose sums may be taken in any order; see ``sum_kernel``."""
     return _compile(function, OPTIONS | INNER_OPTIONS | ANY_ORDER)
+
+
+def inline_kernel(function: F) -> F:
+    """Compile an ``inner_kernel`` into those that call it: for short ones in hot loops."""
+    return _compile(function, OPTIONS | INLINE_OPTIONS)
+
+
+def inline_sum_kernel(function: F) -> F:
+    """Compile an ``inline_kernel`` whose sums may be taken in any order; see ``sum_kernel``."""
+    return _compile(function, OPTIONS | INLINE_OPTIONS | ANY_ORDER)
 
 
 def _compile(function: F, options: dict) -> F:

@@ -15,6 +15,7 @@ from bcd import LinearSVC
 from bcd._svm_face_kernels import face_step
 from bcd._svm_kernels import dual_epoch, line_minimum, rows_gram, smooth_slack, weighted_gram
 from bcd.svm_linear import solve_linear_svm
+from bcd.svm_newton import Subproblem
 from bcd.svm_problem import LinearSVMProblem
 from experiments.certificates import linear_svm_gap
 
@@ -314,3 +315,46 @@ def test_proximal_steps_that_are_too_long_are_shortened():
     svm = LinearSVMProblem(sp.csr_array(X), y, np.full(1500, 1e3), 0.0, False)
     result = solve_linear_svm(svm, tol=1.5, max_iter=500)  # 795 when the length stayed as it was
     assert result.gap <= 1.5
+
+
+@settings(max_examples=10)
+@given(st.integers(0, 9999), st.booleans(), st.sampled_from([0.0, 0.5]))
+def test_gram_matrix_follows_the_rows_by_what_changed(seed, sparse, bias):
+    svm, wide, alpha, w = started(1600, 19, seed, sparse, True, bias)
+    part = Subproblem(svm, svm.everyone, alpha, w)
+    rng = np.random.default_rng(seed)
+    inside = np.ones(1600, dtype=bool)
+    made_afresh = []
+    for share in (0.0, 0.1, 0.05, 0.01, 0.5):
+        inside ^= rng.random(1600) < share
+        rows = np.flatnonzero(inside).astype(np.int32)
+        made_afresh.append(part._weigh(rows, alpha[rows]))
+        expected = wide[rows].T @ (alpha[rows, None] * wide[rows])
+        np.testing.assert_allclose(np.tril(part.gram), np.tril(expected), rtol=1e-9, atol=1e-9)
+    assert made_afresh[:4] == [True, False, False, False]
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_gram_matrix_is_made_afresh_when_a_huge_row_leaves_it(sparse):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((2000, 20))
+    X[7] *= 1e9  # taken away again, it would leave an error of a hundred
+    svm = LinearSVMProblem(sp.csr_array(X) if sparse else X, np.ones(2000), np.ones(2000), 0, True)
+    part = Subproblem(svm, svm.everyone, np.zeros(2000), np.zeros(21))
+    part._weigh(svm.everyone, np.ones(2000))
+    rest = np.delete(svm.everyone, 7)
+    assert part._weigh(rest, np.ones(1999))
+    np.testing.assert_allclose(
+        np.tril(part.gram[:-1, :-1]), np.tril(X[rest].T @ X[rest]), atol=1e-9
+    )
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("C", [1e-3, 1.0, 1e3])
+def test_squared_hinge_of_many_samples_takes_few_newton_steps(sparse, C):
+    X, y = problem(4000, 20, 0, sparse)
+    order = np.argsort(y)  # class by class
+    X, y, cost = X[order], y[order], np.full(4000, C)
+    svm = LinearSVMProblem(sp.csr_array(X) if sparse else X, y, cost, 0.0, True)
+    result = solve_linear_svm(svm, tol=1e-9 * cost.sum(), max_iter=20)  # sweeps: above a hundred
+    assert linear_svm_gap(X, y, result.x[:-1], result.alpha, cost, True)[1] <= 1e-9 * cost.sum()
