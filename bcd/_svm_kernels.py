@@ -204,13 +204,14 @@ def smooth_slack(margins, alpha, step, upper, a, free):
 
 
 @sum_kernel
-def line_minimum(margins, change, linear, quadratic, alpha, step, upper):
+def line_minimum(margins, change, linear, quadratic, descent, alpha, step, upper):
     """Minimise ``linear t + quadratic t^2 / 2`` plus phi at ``margins + t change`` over t > 0.
 
     The derivative is piecewise linear and increasing: Newton's method inside a bracket finds its
-    root. Returns t.
+    root, to a thousandth of ``descent``, which it is at t = 0. Returns t.
     """
     low, high, t = 0.0, -1.0, 1.0
+    enough = max(1e-3 * abs(descent), LOST * abs(linear))
     for _ in range(30):
         slope, curvature = linear + quadratic * t, quadratic
         for i in range(len(margins)):
@@ -223,7 +224,7 @@ def line_minimum(margins, change, linear, quadratic, alpha, step, upper):
             high = t
         else:
             low = t
-        if abs(slope) <= 1e-3 * abs(linear) or curvature <= 0.0:
+        if abs(slope) <= enough or curvature <= 0.0:
             break
         t -= slope / curvature
         if t <= low or (0.0 < high <= t):

@@ -36,7 +36,7 @@ MAX_NEWTON = 50  # in one proximal step
 STEP_GROWS, STEP_SHRINKS = 2.0, 4.0
 PROXIMAL_SHARE = 3.0
 MAX_CG = 200
-FRUITLESS = 10  # Newton steps without a smaller gap, after which a smooth problem is left
+FRUITLESS = 10  # Newton steps of a smooth problem that gain nothing, after which it is left
 FEW_VALUES = 30_000  # rows times features, up to which a Gram matrix is soonest made afresh
 LOSSY = 1e6  # times its diagonal: what may have left a Gram matrix before it is made afresh
 
@@ -97,19 +97,20 @@ class Subproblem:
         a, free = np.empty(len(self.y)), np.empty(len(self.y), dtype=np.bool_)
         center = np.zeros(len(self.y)) if self.squared else self.alpha.copy()
         w, n_iter, n_inner, n_fruitless, best_alpha = self.w, 0, 0, 0, self.alpha
-        margins = self.margins(w)
+        margins, lowest = self.margins(w), np.inf
         step = 1.0 / self.ridge if self.squared else np.full(len(self.y), factor)
         while True:
-            smooth_slack(margins, center, step, self.upper, a, free)
+            value = smooth_slack(margins, center, step, self.upper, a, free)
+            value += float((0.5 * w - self.fixed) @ w)
             combined = self.fixed + self.combine(a)
             gradient = w - combined
             residual = float(gradient @ gradient)
             gap = 0.5 * residual + total_excess(margins, a, self.cost, self.ridge)
+            n_fruitless = 0 if gap < self.gap or value < lowest else n_fruitless + 1
+            lowest = min(lowest, value)
             if gap < self.gap:
                 self.gap, self.w, self.combined = gap, w.copy(), combined
-                best_alpha, n_fruitless = a.copy(), 0
-            else:
-                n_fruitless += 1
+                best_alpha = a.copy()
             if self.gap <= tol or n_iter >= max_iter:
                 break
             if self.squared and n_fruitless > FRUITLESS:
@@ -135,7 +136,8 @@ class Subproblem:
             direction = self.newton_direction(free, step, gradient)
             change = self.margins(direction)
             line = (float((w - self.fixed) @ direction), float(direction @ direction))
-            t = line_minimum(margins, change, *line, center, step, self.upper)
+            descent = float(gradient @ direction)
+            t = line_minimum(margins, change, *line, descent, center, step, self.upper)
             w = w + t * direction
             margins += t * change
         self.alpha = best_alpha

@@ -135,7 +135,7 @@ def test_line_search_finds_the_minimum_along_the_line(n, seed, bound):
     linear = 0.0
     epsilon = 1e-6
     linear = -1.0 - (value(epsilon) - value(0.0)) / epsilon  # downhill at the start
-    t = line_minimum(margins, change, linear, 1.0, alpha, step, upper)
+    t = line_minimum(margins, change, linear, 1.0, -1.0, alpha, step, upper)
     around = np.linspace(0, 2 * t + 1, 400)
     assert value(t) <= min(value(s) for s in around) + 1e-4
 
@@ -358,3 +358,10 @@ def test_squared_hinge_of_many_samples_takes_few_newton_steps(sparse, C):
     svm = LinearSVMProblem(sp.csr_array(X) if sparse else X, y, cost, 0.0, True)
     result = solve_linear_svm(svm, tol=1e-9 * cost.sum(), max_iter=20)  # sweeps: above a hundred
     assert linear_svm_gap(X, y, result.x[:-1], result.alpha, cost, True)[1] <= 1e-9 * cost.sum()
+
+
+def test_line_search_is_exact_where_the_slope_is_small_beside_its_parts():
+    margins, change, step = np.array([-4999.0]), np.ones(1), np.full(1, 2.0)
+    # the derivative is 9999 + t - 2 (5000 - t)
+    t = line_minimum(margins, change, 9999.0, 1.0, -1.0, np.zeros(1), step, np.full(1, np.inf))
+    assert t == pytest.approx(1.0 / 3.0, rel=1e-2)
