@@ -260,3 +260,33 @@ def linear_svm_gap(X, y, w, alpha, cost, squared):
     if squared:
         dual -= (alpha**2 / (4.0 * cost)).sum()
     return objective, objective - dual
+
+
+def kernel_svm_gap(K, y, alpha, intercept, cost):
+    """Objective of a kernel support vector machine at dual variables, and its excess over theirs.
+
+    Primal ``1/2 ||w||^2 + sum_i cost_i max(0, 1 - y_i (w'phi(x_i) + intercept))`` at
+    ``w = sum_i alpha_i y_i phi(x_i)``. What rounding leaves of ``alpha'y = 0`` is charged for,
+    times the intercept.
+
+    Parameters
+    ----------
+    K : ndarray of shape (n_samples, n_samples)
+        The kernel matrix.
+    y : ndarray of shape (n_samples,)
+        -1 or 1.
+    alpha : ndarray of shape (n_samples,)
+        From 0 to ``cost``; anything beyond is cut off.
+    intercept : float
+    cost : float or ndarray of shape (n_samples,)
+
+    Returns
+    -------
+    objective, gap : float
+    """
+    alpha = np.clip(alpha, 0.0, cost)
+    score = K @ (alpha * y)
+    quadratic = (alpha * y) @ score
+    loss = (cost * np.maximum(1.0 - y * (score + intercept), 0.0)).sum()
+    objective = 0.5 * quadratic + loss
+    return objective, objective - alpha.sum() + 0.5 * quadratic + abs(intercept * (alpha @ y))

@@ -24,6 +24,7 @@ FAMILIES: dict[str, tuple[str, dict, str]] = {
     "multitask": ("experiments.race_groups", {"kind": "multitask"}, "multi-task Lasso"),
     "svm": ("experiments.race_svm", {"loss": "hinge"}, "linear SVM, hinge"),
     "svm2": ("experiments.race_svm", {"loss": "squared_hinge"}, "linear SVM, squared hinge"),
+    "svc": ("experiments.race_svc", {}, "kernel SVM against libsvm"),
     "nnls": ("experiments.race_squares", {"kind": "nnls"}, "nonnegative least squares"),
     "path": ("experiments.race_squares", {"kind": "path"}, "Lasso paths of 100 penalties"),
     "cv": ("experiments.race_squares", {"kind": "cv"}, "5-fold LassoCV"),

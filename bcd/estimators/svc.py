@@ -465,12 +465,17 @@ class SVC(ClassifierMixin, BaseEstimator):
 
 
 def _blocks_of(matrix, parts):
-    """Give access to the rows and columns of a matrix in the slices ``parts``."""
+    """Give access to the rows and columns of a matrix in the two slices ``parts``."""
     places = np.concatenate([np.arange(part.start, part.stop) for part in parts])
 
     def values(row, column):
         if len(row) == len(column) == len(places):  # all of them: copied in runs
-            return np.block([[matrix[left, right] for right in parts] for left in parts])
+            size = parts[0].stop - parts[0].start
+            together = np.empty((len(places), len(places)))
+            for left, row_part in zip(parts, (slice(0, size), slice(size, None)), strict=True):
+                together[row_part, :size] = matrix[left, parts[0]]
+                together[row_part, size:] = matrix[left, parts[1]]
+            return together
         return matrix[np.ix_(places[row], places[column])]
 
     return values
