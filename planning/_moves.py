@@ -2,7 +2,7 @@
 
 A path that touches a disc is at least as long as the way from the goal to the disc and on to the
 robot. While that is more than the robot's path costs, it does not matter where the disc is, so
-its move waits; later moves of the same disc are merged into it.
+its move waits; later moves of the same disc are merged into it where discs are counted.
 """
 
 from typing import NamedTuple
@@ -52,6 +52,19 @@ def add_moves(
         )
     merge_moves(moves, was, now, n_moved)
     return moves
+
+
+def append_moves(
+    moves: Moves, was: NDArray[np.float64], now: NDArray[np.float64], n_moved: int
+) -> Moves:
+    """Return ``moves`` and those of ``add_moves`` one by one, so that no place is passed over."""
+    size, n_gone, n_new = int(moves.size[0]), len(was) - n_moved, len(now) - n_moved
+    gone, new = (np.full((n, was.shape[1]), ABSENT) for n in (n_gone, n_new))
+    return Moves(
+        np.concatenate((moves.was[:size], was, new)),
+        np.concatenate((moves.now[:size], now[:n_moved], gone, now[n_moved:])),
+        np.array([size + len(was) + n_new]),
+    )
 
 
 @inner_kernel

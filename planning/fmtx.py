@@ -22,6 +22,7 @@ from planning._growth import carry_edges, carry_tree
 from planning._kept_path import keep_path
 from planning._moves import (
     add_moves,
+    append_moves,
     copy_moves,
     least_waiting,
     no_moves,
@@ -41,6 +42,7 @@ from problems.worlds.kernels import motion_is_free
 
 COLLISION = ("lazy", "proactive", "auto")
 _BUDGET = 1000  # vertices expanded between two looks at the clock
+_MOST_WAITING = 1000  # moves of discs that are not counted
 _NO_LIMIT = np.iinfo(np.int64).max // 64
 
 
@@ -341,6 +343,8 @@ class FMTx(Planner):
         same_start = np.array_equal(self._start, self._tree.focus)
         if same_world and same_start and not self._timed_out:
             return Update(status=UpdateStatus.UNCHANGED, elapsed_s=time.perf_counter() - began)
+        if not self._counted and self._moves.size[0] > _MOST_WAITING:
+            self._bound[0] = np.inf  # then all are followed
         checks = int(self._edges.checks[0])
         budget = _NO_LIMIT if time_limit is None else _BUDGET
         spent = self._follow(self._take_changes(same_world, time_limit is not None), budget)
@@ -422,7 +426,9 @@ class FMTx(Planner):
             if before is None:
                 self._edges.known[:] = self._counted
             if before is not None or self._counted:  # else all is asked in this snapshot
-                self._moves = add_moves(self._moves, change.was, change.now, n_moved)
+                # a disc that is not counted was met, by what was tested, where it stood meanwhile
+                add = add_moves if self._counted else append_moves
+                self._moves = add(self._moves, change.was, change.now, n_moved)
             return change
         lazy = self._lazy or limited
         if changes is not None and changes.complete:

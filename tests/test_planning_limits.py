@@ -1,4 +1,4 @@
-"""Plans that a time limit cuts short while the world changes, held against a plan from nothing."""
+"""Plans while the world changes, some cut short by a time limit, held against one from nothing."""
 
 import numpy as np
 import pytest
@@ -115,3 +115,28 @@ def test_a_plan_after_limited_ones_is_that_of_a_plan_from_nothing(make):
             change()
 
     check()
+
+
+@pytest.mark.parametrize("seed", [172, 1583, 1615, 1946])
+def test_places_where_a_disc_was_met_while_its_move_waited_are_not_passed_over(seed):
+    rng = np.random.default_rng(seed)
+    world = DiscWorld(BOUNDS)
+    n_discs = rng.integers(6, 14)
+    ids = [world.add(rng.uniform(1, 19, 2), rng.uniform(0.8, 1.8)) for _ in range(n_discs)]
+    roadmap = Roadmap.sample(world, int(rng.integers(100, 400)), seed, free_only=False)
+    goal, start = rng.uniform(1, 19, 2), rng.uniform(1, 19, 2)
+    planner, anew = FMTx(world, roadmap, collision="lazy"), Scratch(world, roadmap)
+    for each in (planner, anew):
+        each.set_goal(goal)
+    planner.plan(start)
+    for _ in range(25):
+        for _ in range(rng.integers(1, 5)):
+            k = ids[rng.integers(len(ids))]
+            near = world.discs[k][0]
+            far = rng.integers(2)
+            world.move(k, rng.uniform(1, 19, 2) if far else near + rng.normal(0, 0.7, 2))
+        if rng.integers(3) == 0:
+            start = np.clip(start + rng.normal(0, 2, 2), 0, SIDE)
+        path, expected = planner.plan(start), anew.plan(start)
+        assert path.status is expected.status
+        assert path.cost == pytest.approx(expected.cost, rel=1e-9)
