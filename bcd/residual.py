@@ -32,13 +32,14 @@ ENTRIES = 1000  # of a column, times: squared supports above it are dearer to fa
 APART = 18.0  # columns times l2 share: sweeps then end before a Gram matrix would be made
 MANY_COLUMNS = 200  # and not fewer than samples: these are swept, not factored, from an l2 share of
 RIDGE = 0.01  # on
-SWEEPS = 5  # at a time at most, the first one over the zeros too
-SHARE = 0.3  # of the gap asked for: a sweep that decreases the objective by less is the last
+SWEEPS = 5  # at a time at most, the first one over the zeros too; twice as many, where so many
+MAX_SWEEPS = 640  # or fewer did not halve the gap
+SHARE = 0.3  # of the gap asked for: a first sweep that decreases the objective by less is the last
 UNSETTLED = 0.03  # of the support: so many changes in a sweep, and a Newton step would be wasted
 SLOW = 2  # rounds that do not halve the gap, after which it is tried all the same
 MAX_ROUNDS = 100
 PATIENCE = 10  # rounds that do not halve the gap, after which the Gram matrix is the better way
-FIRST_STEPS, MAX_STEPS = 40, 1000  # of conjugate gradients
+FIRST_STEPS, STEPS = 40, 2  # of conjugate gradients at most, and for each sweep: costs keep pace
 FORCING = 0.1  # their tolerance
 FAR = 1e6  # times the squared residual: what is clipped off such a step drowns it in rounding
 ROUNDING = 1e-15  # relative errors of the objective that a line search must overlook
@@ -92,10 +93,11 @@ class ResidualProblem:
             Whether it got there.
         """
         r, shift, pull = r.copy(), np.zeros(1), np.empty(len(x))
-        max_steps, best, waited = FIRST_STEPS, np.inf, 0
+        n_sweeps, best, waited = SWEEPS, np.inf, 0
         books = (self.mean, self.length, self.squares, x, r, shift)
         for _ in range(MAX_ROUNDS):
-            n_changes = sweep_residual(self.form, *books, *penalty, SWEEPS, SHARE * tol)
+            enough = SHARE * tol if n_sweeps == SWEEPS else 0.0  # then the dual point is to settle
+            n_changes = sweep_residual(self.form, *books, *penalty, n_sweeps, enough)
             if len(self.u):
                 r += shift[0] * self.u
                 shift[0] = 0.0
@@ -107,24 +109,27 @@ class ResidualProblem:
             best = min(best, certificate.gap)
             if waited == PATIENCE:
                 break
-            if waited >= SLOW or n_changes <= UNSETTLED * np.count_nonzero(x):
+            if waited:
+                n_sweeps = min(2 * n_sweeps, MAX_SWEEPS)
+            n_free = np.count_nonzero(x)
+            apart = n_free < len(b) or penalty.l2.all()
+            if apart and (waited >= SLOW or n_changes <= UNSETTLED * n_free):
                 pull -= penalty.l2 * x
-                n_steps = self._newton(r, x, pull, certificate.objective, penalty, max_steps)
-                if n_steps == max_steps:
-                    max_steps = min(2 * max_steps, MAX_STEPS)
+                max_steps = max(FIRST_STEPS, STEPS * n_sweeps)
+                self._newton(r, x, pull, certificate.objective, penalty, max_steps)
         return False
 
-    def _newton(self, r, x, pull, value, penalty, max_steps: int) -> int:
+    def _newton(self, r, x, pull, value, penalty, max_steps: int) -> None:
         """Take a Newton step on the free coordinates, projected where it passes a breakpoint.
 
-        ``r`` and ``x`` are changed; the number of steps of conjugate gradients is returned.
+        ``r`` and ``x`` are changed.
         """
         l1, l2, lower, upper = penalty
         free, left = np.empty(len(x), dtype=np.int32), np.empty(len(x))
         s = slope_of_free(pull, x, l1, lower, upper, free, left)
         step, image, moved = np.empty(len(x)), np.empty(len(r)), np.empty(len(x))
         system = (self.form, free[:s], self.mean, self.u, self.squares, l2)
-        n_steps = conjugate_gradients(*system, FORCING, max_steps, left[:s], step, image)
+        conjugate_gradients(*system, FORCING, max_steps, left[:s], step, image)
         multiple, longest = 1.0, reach(x, step, l1, lower, upper)
         ends = (l1, lower, upper, moved)
         far = float(image @ image) > FAR * float(r @ r)
@@ -139,9 +144,9 @@ class ResidualProblem:
             tried = 0.5 * float(trial @ trial + l2 @ moved**2) + float(l1 @ np.abs(moved))
             if tried <= value * (1.0 + ROUNDING):
                 x[:], r[:] = moved, trial
-                return n_steps
+                return
             if multiple <= longest:
-                return n_steps
+                return
             multiple = max(0.5 * multiple, longest)
 
 

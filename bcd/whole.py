@@ -1,4 +1,4 @@
-"""Small dense problems at once: with few features the first working set is all of them.
+"""Small problems at once: with few features the first working set is all of them.
 
 What ``bcd.working_set`` does in one block update, in one compiled call, because on such data the
 work of Python around it would take longer than the update.
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bcd._whole_kernels import follow_whole, solve_whole
 from bcd.active_set import FLOOR, MAX_PATHS, SWEEPS
-from bcd.design import SLAB, ZERO_COLUMN, DenseDesign, Design
+from bcd.design import SLAB, ZERO_COLUMN, Design
 from bcd.duality import ROUNDING
 from bcd.result import History, Result, Status
 
@@ -22,17 +22,18 @@ CONSTANTS = (SWEEPS, MAX_PATHS, FLOOR, ROUNDING)
 
 
 class WholeProblem:
-    """Least squares on all features of a small dense design, and its Gram matrix.
+    """Least squares on all features of a small design, held dense, and its Gram matrix.
 
     Parameters
     ----------
-    design : DenseDesign
+    design : Design
     b : ndarray of shape (n_samples,)
         Target, orthogonal to ``design.u``.
     """
 
-    def __init__(self, design: DenseDesign, b: NDArray[np.float64]):
-        self.A, self.b, self.squares = design.gathered(), b, design.squares
+    def __init__(self, design: Design, b: NDArray[np.float64]):
+        columns = np.arange(design.shape[1], dtype=np.int32)
+        self.A, self.b, self.squares = design.gathered(columns), b, design.squares
         self.G, self.q, self.l2 = self.A @ self.A.T, self.A @ b, 0.0
 
     def solve(
@@ -103,8 +104,8 @@ class WholeProblem:
 
 
 def whole_problem(design: Design, b: NDArray[np.float64]) -> WholeProblem | None:
-    """Return the problem of all features at once, None unless they are few, dense and nonzero."""
-    if design.shape[1] > SMALL or design.shape[0] > SLAB or not isinstance(design, DenseDesign):
+    """Return the problem of all features at once, None unless they are few and nonzero."""
+    if design.shape[1] > SMALL or design.shape[0] > SLAB:
         return None
     raw = design.squares + design.means**2 * float(design.u @ design.u)
     return WholeProblem(design, b) if (design.squares > ZERO_COLUMN * raw).all() else None

@@ -134,6 +134,20 @@ def test_a_block_solved_by_its_residual_says_whether_it_got_there(monkeypatch):
     assert not ResidualProblem(design, columns).solve(b, b, np.zeros(300), penalty, 1e-9)
 
 
+@pytest.mark.parametrize("tol", [1e-3, 1e-5])
+def test_a_support_of_nearly_as_many_columns_as_samples_is_settled_by_more_sweeps(tol):
+    rng = np.random.default_rng(1)
+    X = sp.csc_array(sp.random(200, 400, 0.05, random_state=rng))
+    y = X @ (rng.standard_normal(400) * (rng.random(400) < 0.02))
+    y += 0.1 * rng.standard_normal(200)
+    l1 = np.abs(X.T @ y).max() / 1000
+    block = ResidualProblem(make_design(X, np.empty(0)), np.arange(400, dtype=np.int32))
+    x = np.zeros(400)
+    assert block.solve(y, y, x, separable(np.full(400, l1)), 0.5 * tol * (y @ y))
+    assert 180 < np.count_nonzero(x) < 200
+    assert lasso_gap(X, y, x, l1 / 200, 1.0)[1] * 200 <= 0.501 * tol * (y @ y)
+
+
 def test_a_block_that_was_given_up_is_not_taken_for_solved(monkeypatch):
     monkeypatch.setattr(bcd.residual, "ENTRIES", 0.0)
     rng = np.random.default_rng(3)

@@ -26,6 +26,8 @@ from bcd.knots import follow_alphas
 from bcd.path import geometric_alphas, largest_alpha, read_alphas
 from bcd.progress import counted
 
+FOLD_TOL = 0.1  # of tol: errors of neighbouring penalties, whose differences choose, are alike
+
 
 def _fold_errors(X, y, weights, train, test, alphas, l1_ratio, fit_intercept, settings) -> NDArray:
     """Mean squared errors on one fold along a path; the other rows take part with weight zero."""
@@ -193,10 +195,11 @@ class ElasticNetCV(SplitsSamples, ElasticNet):
         target = y if weights is None else design.root * y
         ratios = np.atleast_1d(self.l1_ratio).astype(np.float64)
         grids = [self._grid(design, target, ratio, settings) for ratio in ratios]
+        fold_settings = settings | {"tol": FOLD_TOL * self.tol}
         folds = split_samples(self, X, y, params, weights)
         running = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
             delayed(_fold_errors)(
-                X, y, weights, train, test, grid, ratio, self.fit_intercept, settings
+                X, y, weights, train, test, grid, ratio, self.fit_intercept, fold_settings
             )
             for ratio, grid in zip(ratios, grids, strict=True)
             for train, test in folds
