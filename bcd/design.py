@@ -104,7 +104,8 @@ class DenseDesign:
         self.weight, self.shift = _weight_and_shift(self)
         self.means, self.squares = np.empty(self.shape[1]), np.empty(self.shape[1])
         b = np.empty(0) if target is None else project_out(u, target)
-        r = read_only(np.ascontiguousarray(b if root is None or target is None else root * b))
+        # a copy, which kernels may write: one signature whatever the user's target allows
+        r = np.array(b if root is None or target is None else root * b)
         c = np.empty(self.shape[1])
         squares = centered_squares_columns if self.by_columns else centered_squares_rows
         squares(matrix, self.weight, self.shift, r, self.means, self.squares, c)
