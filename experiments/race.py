@@ -36,8 +36,8 @@ IN_A_ROW = 5  # in each turn: after its wait a process finds the caches full of 
 LONG_S = 0.3  # runs above this are not followed by each smaller tolerance
 REPEATS = 5
 REPEATS_S = 1.0  # seconds after which a run is not repeated any more
-CLOSE = 3.0  # times the fastest below a level: slower runs there are not timed again
-HOPELESS = 10.0  # times the fastest below the last level
+CLOSE = 3.0  # times the fastest below a level: slower runs there are not timed again, nor are
+HOPELESS = 10.0  # short ones that were this much slower: others' work delays them by as much
 
 Solver = Callable[[float], NDArray]
 
@@ -258,7 +258,7 @@ def _time_again(runs: list[Run], runners: dict[str, Runner], budget_s: float) ->
             chosen += [
                 run
                 for run in own
-                if run.times_s[0] <= CLOSE * below[0].times_s[0] and run not in chosen
+                if run.times_s[0] <= _close(run) * below[0].times_s[0] and run not in chosen
             ]
     for runner in runners.values():
         runner.left_s = budget_s if runner.process.is_alive() else 0.0
@@ -274,6 +274,10 @@ def _time_again(runs: list[Run], runners: dict[str, Runner], budget_s: float) ->
     for run in chosen:
         if not run.times_s:
             run.times_s.append(scouted[id(run)])
+
+
+def _close(run: Run) -> float:
+    return CLOSE if run.times_s[0] >= SHORT_S else HOPELESS
 
 
 def first_calls(cells: list[Cell]) -> dict[str, float]:

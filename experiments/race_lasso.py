@@ -210,6 +210,7 @@ def small_cells(kind: str = "lasso") -> list[Cell]:
         lasso_cell("dense", X, y, 100, kind),
         lasso_cell("tall", tall, tall[:, 0] + rng.standard_normal(60), 20, kind),
         lasso_cell("sparse", sparse, target, 100, kind),
+        lasso_cell("sparse", sparse, target, 1000, kind),
     ]
 
 
