@@ -336,3 +336,13 @@ def test_few_features_choose_the_penalty_of_exact_folds(seed):
     rough, fine = LassoCV(cv=3).fit(X, y), LassoCV(cv=3, tol=1e-13).fit(X, y)
     assert rough.alpha_ == pytest.approx(fine.alpha_, rel=1e-9)
     np.testing.assert_allclose(rough.mse_path_, fine.mse_path_, rtol=1e-6)
+
+
+def test_weights_that_are_all_alike_choose_the_same_penalty_where_folds_differ_in_size():
+    rng = np.random.RandomState(0)
+    X = rng.rand(10, 5)
+    y = X.sum(axis=1) + rng.rand(10)
+    plain = LassoCV(tol=1e-6, cv=3).fit(X, y)  # folds of 4, 3 and 3
+    alike = LassoCV(tol=1e-6, cv=3).fit(X, y, sample_weight=np.full(10, 2.0))
+    assert plain.alpha_ == alike.alpha_
+    assert plain.alpha_ == plain.alphas_[plain.mse_path_.mean(axis=1).argmin()]

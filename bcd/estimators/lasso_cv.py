@@ -206,8 +206,7 @@ class ElasticNetCV(SplitsSamples, ElasticNet):
         )
         errors = counted(running, len(ratios) * len(folds), type(self).__name__, self.verbose)
         path = np.array(errors).reshape(len(ratios), len(folds), -1)
-        mass = [len(test) if weights is None else weights[test].sum() for _, test in folds]
-        means = np.average(path, axis=1, weights=None if weights is None else mass)
+        means = path.mean(axis=1)  # over folds, whatever their weights sum to, as scikit-learn
         best_ratio, best = np.unravel_index(np.argmin(means), means.shape)
         self.alpha_ = float(grids[best_ratio][best])
         self.l1_ratio_ = float(ratios[best_ratio])
