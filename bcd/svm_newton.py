@@ -9,8 +9,6 @@ hinge is smooth by itself: one such step is its answer.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
@@ -26,9 +24,7 @@ from bcd._svm_kernels import (
     total_excess,
     weighted_gram,
 )
-
-if TYPE_CHECKING:
-    from bcd.svm_problem import LinearSVMProblem
+from bcd.svm_problem import LinearSVMProblem, SignedRows
 
 SMALL_SYSTEM = 1200  # unknowns up to which a Newton system is factorised
 FEW_NEWTON = 20  # in a proximal step, below which the next one is longer
@@ -41,7 +37,7 @@ FEW_VALUES = 30_000  # rows times features, up to which a Gram matrix is soonest
 LOSSY = 1e6  # times its diagonal: what may have left a Gram matrix before it is made afresh
 
 
-class Subproblem:
+class Subproblem(SignedRows):
     """The samples ``rows`` of a problem, apart from all others.
 
     Attributes
@@ -71,23 +67,6 @@ class Subproblem:
         self.combined, self.gap = w.copy(), np.inf
         self.held = np.zeros(len(rows))  # weights of the rows in the Gram matrix of features
         self.gram = self.peak = np.empty(0)
-
-    def margins(self, w: NDArray) -> NDArray[np.float64]:
-        """Return ``y * (X w)``."""
-        if not sp.issparse(self.X):
-            return self.y * (self.X @ w[:-1] + self.bias * w[-1])
-        out = np.empty(len(self.y))
-        row_margins(*self.arrays, self.y, self.bias, w, self.everyone, out)
-        return out
-
-    def combine(self, a: NDArray) -> NDArray[np.float64]:
-        """Return ``sum_i a_i y_i x_i``."""
-        if not sp.issparse(self.X):
-            signed = a * self.y
-            return np.append(signed @ self.X, self.bias * signed.sum())
-        total = np.zeros(self.X.shape[1] + 1)
-        combine_rows(*self.arrays, self.y, self.bias, self.everyone, a, total)
-        return total
 
     def solve(self, factor: float, tol: float, max_iter: int) -> tuple[int, float]:
         """Take proximal steps until the gap is below ``tol``, the first ``factor`` long.

@@ -16,7 +16,42 @@ ROW_COST, ENTRY_COST, DENSE_COST = 30.0, 2.0, 0.5
 PAIR_COST, DENSE_PAIR_COST = 0.6, 0.07
 
 
-class LinearSVMProblem:
+class SignedRows:
+    """Rows ``X`` with labels ``y``, -1 or 1; ``bias`` is the value of a constant feature.
+
+    Attributes
+    ----------
+    arrays : tuple of ndarray
+        What kernels take for X.
+    everyone : ndarray of shape (n_rows,), int32
+        Places of all rows.
+    """
+
+    X: Any
+    y: NDArray[np.float64]
+    bias: float
+    arrays: tuple[Any, Any, Any]
+    everyone: NDArray[np.int32]
+
+    def margins(self, w: NDArray) -> NDArray[np.float64]:
+        """Return ``y * (X w)``."""
+        if not sp.issparse(self.X):
+            return self.y * (self.X @ w[:-1] + self.bias * w[-1])
+        out = np.empty(len(self.y))
+        row_margins(*self.arrays, self.y, self.bias, w, self.everyone, out)
+        return out
+
+    def combine(self, a: NDArray) -> NDArray[np.float64]:
+        """Return ``sum_i a_i y_i x_i``."""
+        if not sp.issparse(self.X):
+            signed = a * self.y
+            return np.append(signed @ self.X, self.bias * signed.sum())
+        total = np.zeros(self.X.shape[1] + 1)
+        combine_rows(*self.arrays, self.y, self.bias, self.everyone, a, total)
+        return total
+
+
+class LinearSVMProblem(SignedRows):
     """Rows, labels and costs; ``bias`` is the value of a constant feature, 0 for none.
 
     Parameters
@@ -54,23 +89,6 @@ class LinearSVMProblem:
             return 0.5 * n**2 * self.row_cost
         pairs = 0.5 * n * self.n_entries * (self.n_entries if n >= p else n)
         return pairs * (PAIR_COST if sp.issparse(self.X) else DENSE_PAIR_COST)
-
-    def margins(self, w: NDArray) -> NDArray[np.float64]:
-        """Return ``y * (X w)``."""
-        if not sp.issparse(self.X):
-            return self.y * (self.X @ w[:-1] + self.bias * w[-1])
-        out = np.empty(len(self.y))
-        row_margins(*self.arrays, self.y, self.bias, w, self.everyone, out)
-        return out
-
-    def combine(self, a: NDArray) -> NDArray[np.float64]:
-        """Return ``sum_i a_i y_i x_i``."""
-        if not sp.issparse(self.X):
-            signed = a * self.y
-            return np.append(signed @ self.X, self.bias * signed.sum())
-        total = np.zeros(self.X.shape[1] + 1)
-        combine_rows(*self.arrays, self.y, self.bias, self.everyone, a, total)
-        return total
 
     def objective(self, w: NDArray, margins: NDArray) -> float:
         """Return the primal objective."""

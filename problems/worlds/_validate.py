@@ -2,6 +2,7 @@
 
 import operator
 import reprlib
+from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ SMALLEST = 1e-60  # metres across, so that they are not zero
 
 def as_floats(name: str, values: ArrayLike) -> NDArray[np.float64]:
     """Return a copy of ``values`` as an array of floats, of whatever shape."""
-    try:
+    with suppress(TypeError, ValueError, OverflowError):
         given = np.asarray(values)
         if given.dtype.kind == "O" and any(isinstance(v, str | bytes) for v in given.flat):
             given = given.astype(str)
@@ -23,18 +24,15 @@ def as_floats(name: str, values: ArrayLike) -> NDArray[np.float64]:
             return np.array(given, dtype=np.float64, order="C")
         if given.dtype.kind == "O":  # fractions, say
             return given.astype(np.float64, order="C")
-    except (TypeError, ValueError, OverflowError):
-        pass
     raise ValueError(f"{name} must be an array of numbers, got {reprlib.repr(values)}.")
 
 
 def as_float(name: str, value: Any) -> float:
     """Return ``value`` as a float."""
     try:
-        if not isinstance(value, bool | np.bool_ | str | bytes | np.complexfloating):
-            return float(value)
-    except (TypeError, ValueError):
-        pass
+        with suppress(TypeError, ValueError):
+            if not isinstance(value, bool | np.bool_ | str | bytes | np.complexfloating):
+                return float(value)
     except OverflowError:
         raise ValueError(
             f"{name} must be a number below 1.8e308, got {reprlib.repr(value)}."
