@@ -38,6 +38,8 @@ REPEATS = 5
 REPEATS_S = 1.0  # seconds after which a run is not repeated any more
 CLOSE = 3.0  # times the fastest below a level: slower runs there are not timed again, nor are
 HOPELESS = 10.0  # short ones that were this much slower: others' work delays them by as much
+LATE, BEHIND = "out of time", "ended"
+STOPPED = (LATE, BEHIND)  # how the remarks on solvers begin that would have gone on
 
 Solver = Callable[[float], NDArray]
 
@@ -83,7 +85,7 @@ class Run:
 
 @dataclass
 class Outcome:
-    """All runs of a cell by its solvers' names, and why solvers were ended early."""
+    """All runs of a cell by its solvers' names, why solvers were ended early, and in what run."""
 
     family: str
     data: str
@@ -92,6 +94,7 @@ class Outcome:
     runs: list[Run]
     remarks: dict[str, str]
     budget_s: float = 0.0
+    cut_s: dict[str, float] = field(default_factory=dict)
 
     def as_record(self) -> dict:
         """Return plain lists and numbers, from which :meth:`from_record` makes it again."""
@@ -111,6 +114,21 @@ class Outcome:
         """Seconds that a solver which never got below a level was given, or took, in vain."""
         missed = [run.time_s for run in self.runs if run.solver == solver and run.gap > level]
         return max([self.budget_s, *missed])
+
+    def peers_need(self, level: float) -> float | None:
+        """Seconds that every peer needs at least where none got below a level, as far as known.
+
+        The longest run that missed the level, or was cut by the budget, is the least that a solver
+        needs; one that failed or came to the end of the tolerances without arriving never will.
+        """
+        needs = []
+        for name in self.names:
+            ended = self.remarks.get(name, "")
+            if name == OURS or not ended.startswith(STOPPED):
+                continue
+            vain = [run.time_s for run in self.runs if run.solver == name and run.gap > level]
+            needs.append(max([self.cut_s.get(name, 0.0), *vain]))
+        return min(needs, default=None)
 
     def best_peer(self, level: float) -> tuple[float, str] | None:
         """Time and name of the fastest other solver, None when nobody got there."""
@@ -174,6 +192,7 @@ class Runner:
         other.close()
         self.left_s = budget_s
         self.remark = ""
+        self.cut_s = 0.0
 
     def run(self, tol: float, n_times: int = 1) -> tuple[float, NDArray] | None:
         """Seconds (the median of so many runs in a row) and coefficients.
@@ -184,11 +203,13 @@ class Runner:
         try:
             self.connection.send((tol, n_times))
             answered = self.connection.poll(max(self.left_s, 0.05))
-            elapsed, answer = self.connection.recv() if answered else (0.0, "out of time")
+            elapsed, answer = self.connection.recv() if answered else (0.0, LATE)
         except (EOFError, OSError):
             elapsed, answer = 0.0, "died"
-        self.left_s -= time.perf_counter() - started
+        spent_s = time.perf_counter() - started
+        self.left_s -= spent_s
         if isinstance(answer, str):
+            self.cut_s = spent_s / n_times if answer == LATE else 0.0
             self.remark = f"{answer} at tol {tol:.0e}"
             self.close()
             return None
@@ -223,15 +244,16 @@ def race(cell: Cell) -> Outcome:
                 if answer is None or runs[-1].gap <= LEVELS[-1]:
                     del racing[name]
                 elif _hopeless(runs):
-                    runner.remark = f"ended at tol {tol:.0e}, {HOPELESS:g} times slower"
+                    runner.remark = f"{BEHIND} at tol {tol:.0e}, {HOPELESS:g} times slower"
                     del racing[name]
         _time_again(runs, runners, cell.budget_s)
     finally:
         for runner in runners.values():
             runner.close()
     remarks = {name: runner.remark for name, runner in runners.items() if runner.remark}
+    cut_s = {name: runner.cut_s for name, runner in runners.items() if runner.cut_s}
     names = (cell.family, cell.data, cell.setting, list(runners))
-    return Outcome(*names, runs, remarks, cell.budget_s)
+    return Outcome(*names, runs, remarks, cell.budget_s, cut_s)
 
 
 def _aim(run: Run) -> float:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from experiments.race import LEVELS, Outcome
-from experiments.race_report import Standing, levels_of, milliseconds, standing, versions
+from experiments.race_report import BOUNDS, Standing, levels_of, milliseconds, standing, versions
 
 LISTED = 15  # cells in which we are furthest behind
 PROFILED = 0.25  # share of the cells in which a solver must run to be drawn
@@ -20,16 +20,18 @@ def publish_overview(output: Path, docs: Path, purposes: dict[str, str]) -> None
         for name in purposes
         if (output / f"{name}.jsonl").is_file()
     }
-    head = "".join(f" mean at {level:.0e} | worst | slower by a tenth |" for level in LEVELS)
+    head = "".join(
+        f" mean at {level:.0e} | with `>` | worst | slower by a tenth |" for level in LEVELS
+    )
     lines = [
         "# Sparse linear models: all races",
         "",
         "Written by `python -m experiments linear_models --publish`. Ratio = time of the best peer "
-        "of a cell / ours, at the same independently computed duality gap; geometric means. `<`: "
-        "only the peer arrived, and the time that we had stands for ours.",
+        f"of a cell / ours, at the same independently computed duality gap; geometric means. "
+        f"{BOUNDS}.",
         "",
         f"| family | cells |{head} only we arrive, at {LEVELS[-1]:.0e} |",
-        "| --- | --- |" + " --- | --- | --- |" * len(LEVELS) + " --- |",
+        "| --- | --- |" + " --- | --- | --- | --- |" * len(LEVELS) + " --- |",
     ]
     everything: list[Outcome] = []
     for name, outcomes in families.items():
@@ -86,5 +88,6 @@ def _row(title: str, outcomes: list[Outcome]) -> str:
 
 def _entries(found: Standing) -> str:
     if not found.n_cells:
-        return " - | - | - |"
-    return f" {found.mean:.2f} | {found.worst:.2f} ({found.worst_cell}) | {found.n_lost} |"
+        return " - | - | - | - |"
+    worst = f"{found.worst:.2f} ({found.worst_cell})"
+    return f" {found.mean:.2f} | {found.bounded:.2f} | {worst} | {found.n_lost} |"

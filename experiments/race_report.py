@@ -20,6 +20,10 @@ PACKAGES = (
 ).split()
 MANY = 12  # panels of a picture at most
 TOLERATED = 1.1  # times the best peer's time
+BOUNDS = (
+    "`<`: only the peer arrived, and the time that we had stands for ours; `>`: only we arrived, "
+    "and the longest run in vain of the peer that gave up first stands for its time"
+)
 
 
 def versions() -> str:
@@ -147,9 +151,8 @@ class Report:
     def summary(self) -> list[str]:
         """Geometric means, the worst cells, and what ran."""
         lines = [
-            "Milliseconds; ratio = best peer / ours; `-`: not reached within the budget; `<`: only "
-            "the peer arrived, and the time that we had stands for ours. Solvers take turns; runs "
-            "below 20 ms are timed five in a row.",
+            "Milliseconds; ratio = best peer / ours; `-`: not reached within the budget; "
+            f"{BOUNDS}. Solvers take turns; runs below 20 ms are timed five in a row.",
             "",
         ]
         for k, level in enumerate(LEVELS):
@@ -157,7 +160,8 @@ class Report:
             line = f"* Gap {level:.0e}: "
             if found.n_cells:
                 line += (
-                    f"geometric mean {found.mean:.2f} over {found.n_cells} cells; worst "
+                    f"geometric mean {found.mean:.2f} over {found.n_cells} cells "
+                    f"({found.bounded:.2f} over {found.n_bounded} with those where `>`); worst "
                     f"{found.worst:.2f} ({found.worst_cell}); slower than the best peer in "
                     f"{found.n_slower}, by more than a tenth in {found.n_lost}; "
                 )
@@ -173,10 +177,16 @@ class Report:
 
 @dataclasses.dataclass(frozen=True)
 class Standing:
-    """How a family stands at one level: ratios of the best peer's time to ours."""
+    """How a family stands at one level: ratios of the best peer's time to ours.
+
+    ``mean`` is that of the ``n_cells`` in which a peer arrived, ``bounded`` that of the
+    ``n_bounded`` which are these and those where a lower bound is known.
+    """
 
     n_cells: int
     mean: float
+    n_bounded: int
+    bounded: float
     worst: float
     worst_cell: str
     n_slower: int
@@ -189,10 +199,13 @@ def standing(outcomes: list[Outcome], level: int) -> Standing:
     """Sum a family up at the level of that number."""
     rows = [(levels_of(outcome)[level], outcome) for outcome in outcomes]
     ratios = [(row.ratio, outcome) for row, outcome in rows if row.ratio is not None]
+    bounds = [row.at_least for row, _ in rows if row.at_least is not None]
     worst, where = min(ratios, key=lambda pair: pair[0], default=(np.nan, None))
     return Standing(
         n_cells=len(ratios),
-        mean=float(np.exp(np.mean([np.log(ratio) for ratio, _ in ratios]))) if ratios else np.nan,
+        mean=_geometric_mean([ratio for ratio, _ in ratios]),
+        n_bounded=len(ratios) + len(bounds),
+        bounded=_geometric_mean([ratio for ratio, _ in ratios] + bounds),
         worst=worst,
         worst_cell=f"{where.data} {where.setting}".strip() if where else "",
         n_slower=sum(row.missed or row.ratio < 1.0 for row, _ in rows if row.ratio),
@@ -200,6 +213,10 @@ def standing(outcomes: list[Outcome], level: int) -> Standing:
         n_alone=sum(row.ours is not None and row.other is None for row, _ in rows),
         n_missed=sum(row.missed for row, _ in rows),
     )
+
+
+def _geometric_mean(ratios: list[float]) -> float:
+    return float(np.exp(np.mean(np.log(ratios)))) if ratios else np.nan
 
 
 def _spread(outcomes: list[Outcome], many: int) -> list[Outcome]:
@@ -216,12 +233,17 @@ def _only(cell: Cell, solvers: list[str] | None) -> Cell:
 
 
 class Row(NamedTuple):
-    """A cell at one level; the ratio is an upper bound where a peer arrived and we did not."""
+    """A cell at one level.
+
+    The ratio is an upper bound where a peer arrived and we did not; where only we arrived there is
+    none, and ``at_least`` is a lower bound of it, if one is known.
+    """
 
     ours: float | None
     other: float | None
     name: str
     ratio: float | None
+    at_least: float | None = None
 
     @property
     def missed(self) -> bool:
@@ -230,28 +252,31 @@ class Row(NamedTuple):
 
     @property
     def shown_ratio(self) -> str:
-        """Two decimals, marked where it is only known to be less."""
+        """Two decimals, marked where it is only known to be less or more."""
         if self.ratio is None:
-            return "-"
+            return "-" if self.at_least is None else f">{self.at_least:.2f}"
         return f"{'<' if self.missed else ''}{self.ratio:.2f}"
 
 
 def levels_of(outcome: Outcome) -> list[Row]:
     """Return our time, the best peer's, its name and the ratio, level by level.
 
-    Where a peer arrived and we did not, the time that we had stands for ours.
+    Where a peer arrived and we did not, the time that we had stands for ours; where only we
+    arrived, the least that a peer needs stands for its time.
     """
     rows = []
     for level in LEVELS:
         ours, best = outcome.best(OURS, level), outcome.best_peer(level)
         other, name = best if best else (None, "")
-        ratio = None
+        ratio, at_least = None, None
         if other is not None and ours is not None:
             ratio = other / ours
         elif other is not None:
             spent = outcome.at_least(OURS, level)
             ratio = min(other / spent, 1.0) if spent > 0.0 else 1.0
-        rows.append(Row(ours, other, name, ratio))
+        elif ours is not None and (needed := outcome.peers_need(level)) is not None:
+            at_least = needed / ours
+        rows.append(Row(ours, other, name, ratio, at_least))
     return rows
 
 

@@ -106,7 +106,7 @@ def test_the_overview_lists_families_and_the_cells_behind(tmp_path):
     (tmp_path / "toy.jsonl").write_text(record + "\n")
     publish_overview(tmp_path, tmp_path, {"toy": "a toy", "absent": "not raced"})
     page = (tmp_path / "results" / "linear_models.md").read_text()
-    assert "[a toy](linear_models_toy.md) | 1 | 0.50 | 0.50 (data /5) | 1 |" in page
+    assert "[a toy](linear_models_toy.md) | 1 | 0.50 | 0.50 | 0.50 (data /5) | 1 |" in page
     assert "| toy | data | /5 | 1e-09 | 2e+03 | 1e+03 | 0.50 |" in page and "absent" not in page
     assert "(../images/linear_models_profile.png)" in page
     assert (tmp_path / "images" / "linear_models_profile.png").stat().st_size > 1000
@@ -130,6 +130,26 @@ def test_a_cell_in_which_only_a_peer_arrives_counts_against_us(tmp_path):
     page = (tmp_path / "results" / "linear_models.md").read_text()
     first = page.partition("furthest behind")[2].splitlines()[4]
     assert first == "| toy | lost | /5 | 1e-06 | - | 200 | <0.10 |"  # although 0.01 is further
+
+
+def test_where_only_we_arrive_the_ratio_has_a_lower_bound(outcome):
+    names = [OURS, "cut", "behind", "finished", "broken"]
+    times = {"cut": 0.3, "behind": 0.5, "finished": 0.01}
+    runs = [Run(name, 1e-5, 1e-4, [seconds]) for name, seconds in times.items()]
+    remarks = {
+        "cut": "out of time at tol 1e-08",
+        "behind": "ended at tol 1e-08, 10 times slower",
+        "broken": "ValueError: no at tol 1e-08",
+    }
+    runs.append(Run(OURS, 1e-9, 0.0, [0.1]))
+    alone = Outcome("toy", "alone", "/5", names, runs, remarks, 2.0, {"cut": 0.7})
+    assert [row.shown_ratio for row in levels_of(alone)] == ["0.10", ">5.00", ">5.00"]
+    drawn = Run("other", 1e-9, 0.0, [0.02])
+    both = Outcome("toy", "both", "/5", [OURS, "other"], [runs[-1], drawn], {})
+    found = standing([alone, both], 2)
+    assert (found.n_cells, found.n_bounded, found.n_alone) == (1, 2, 1)
+    assert found.mean == pytest.approx(0.2) and found.bounded == pytest.approx(1.0)  # of 0.2 and 5
+    assert 0.0 < outcome.cut_s["late"] < 0.6 and outcome.peers_need(1e-9) == outcome.cut_s["late"]
 
 
 def test_a_budget_shorter_than_the_peers_time_is_no_win():
