@@ -8,14 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from bcd.estimators._base import LinearModel
 from bcd.estimators.lasso import ElasticNet
 from bcd.path import enet_path
+from bcd.warm_path import warm_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 STRONGEST = 8  # features with a colour and a name of their own
-REST = "#b8b8b8"
+REST = "#cccccc"
 
 
 def _axes(ax: Axes | None) -> Axes:
@@ -38,6 +40,7 @@ class PathDisplay:
     feature_names : sequence of str, default=None
     alpha : float, default=None
         A penalty to be marked.
+    xlabel : str, default="alpha (penalty)"
 
     Attributes
     ----------
@@ -57,22 +60,27 @@ class PathDisplay:
     8
     """
 
-    def __init__(self, alphas, coefs, *, feature_names=None, alpha=None):
+    def __init__(self, alphas, coefs, *, feature_names=None, alpha=None, xlabel="alpha (penalty)"):
         self.alphas, self.coefs = alphas, coefs
-        self.feature_names, self.alpha = feature_names, alpha
+        self.feature_names, self.alpha, self.xlabel = feature_names, alpha, xlabel
 
     @classmethod
     def from_estimator(cls, estimator, X, y, *, eps=1e-3, alphas=100, ax=None, **line_settings):
-        """Follow the path of a Lasso or an elastic net, and draw it.
+        """Follow the path of an estimator, and draw it.
 
         Parameters
         ----------
-        estimator : Lasso, ElasticNet, LassoCV or ElasticNetCV
-            Fitted or not; its penalty (that chosen by cross-validation) is marked. It is not
-            changed.
+        estimator : estimator of southwell
+            Lasso, ElasticNet, their kin with cross-validation, or any other with ``warm_start``,
+            one row of coefficients and ``alpha`` or ``C`` (the penalty is ``1 / C``): logistic,
+            group, Huber and Poisson models. Fitted or not; its penalty (that chosen by
+            cross-validation) is marked. It is not changed.
         X, y : array-like
-        eps, alphas
-            As in :func:`bcd.enet_path`.
+        eps : float, default=1e-3
+            Last penalty of the grid, relative to the first.
+        alphas : int or array-like, default=100
+            Length of a geometric grid from the least penalty at which every coefficient is zero, or
+            the penalties themselves.
         ax : matplotlib Axes, default=None
         **line_settings : dict
             Handed to ``ax.plot``.
@@ -85,28 +93,46 @@ class PathDisplay:
         ------
         TypeError
             If the estimator is of another kind.
+        ValueError
+            If the estimator has more than one row of coefficients, or a grid is asked for and no
+            penalty makes every coefficient zero.
         """
-        if not isinstance(estimator, ElasticNet):
-            raise TypeError(
-                f"estimator must be a Lasso or an ElasticNet, got {type(estimator).__name__}."
-            )
-        settings = estimator.get_params()
-        ratio = getattr(estimator, "l1_ratio_", getattr(estimator, "l1_ratio", 1.0))
+        settings = estimator.get_params() if hasattr(estimator, "get_params") else {}
         names = list(X.columns) if hasattr(X, "columns") else None
-        grid, coefs, _ = enet_path(
-            X,
-            y,
-            l1_ratio=ratio,
-            eps=eps,
-            alphas=alphas,
-            fit_intercept=settings["fit_intercept"],
-            positive=settings.get("positive", True),
-            penalty_factor=settings.get("penalty_factor"),
-            bounds=settings["bounds"],
-            tol=settings["tol"],
+        inverse = "C" in settings
+        if isinstance(estimator, ElasticNet):
+            ratio = getattr(estimator, "l1_ratio_", getattr(estimator, "l1_ratio", 1.0))
+            grid, coefs, _ = enet_path(
+                X,
+                y,
+                l1_ratio=ratio,
+                eps=eps,
+                alphas=alphas,
+                fit_intercept=settings["fit_intercept"],
+                positive=settings.get("positive", True),
+                penalty_factor=settings.get("penalty_factor"),
+                bounds=settings["bounds"],
+                tol=settings["tol"],
+            )
+        elif (
+            isinstance(estimator, LinearModel)
+            and "warm_start" in settings
+            and (inverse or "alpha" in settings)
+        ):
+            grid, coefs = warm_path(estimator, X, y, eps=eps, alphas=alphas)
+        else:
+            raise TypeError(
+                "estimator must be one of southwell with warm_start and alpha or C, "
+                f"got {type(estimator).__name__}."
+            )
+        alpha = 1.0 / settings["C"] if inverse else settings.get("alpha")
+        display = cls(
+            grid,
+            coefs,
+            feature_names=names,
+            alpha=getattr(estimator, "alpha_", alpha),
+            xlabel="1 / C (penalty)" if inverse else "alpha (penalty)",
         )
-        alpha = getattr(estimator, "alpha_", settings.get("alpha"))
-        display = cls(grid, coefs, feature_names=names, alpha=alpha)
         return display.plot(ax=ax, **line_settings)
 
     def plot(self, ax: Axes | None = None, **line_settings) -> PathDisplay:
@@ -136,7 +162,7 @@ class PathDisplay:
         ax.axhline(0.0, color="black", linewidth=0.6)
         if self.alpha is not None and self.alphas[-1] <= self.alpha <= self.alphas[0]:
             ax.axvline(self.alpha, color="black", linestyle="--", linewidth=0.8)
-        ax.set(xscale="log", xlabel="alpha (penalty)", ylabel="coefficient")
+        ax.set(xscale="log", xlabel=self.xlabel, ylabel="coefficient")
         ax.invert_xaxis()
         if self.lines_:
             ax.legend(frameon=False, fontsize="small")

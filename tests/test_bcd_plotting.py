@@ -6,7 +6,16 @@ import pytest
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import Ridge
 
-from bcd import Lasso, LassoCV, lasso_path, plot_convergence, plot_path
+from bcd import (
+    GroupLasso,
+    Lasso,
+    LassoCV,
+    LogisticRegression,
+    lasso_path,
+    logistic_path,
+    plot_convergence,
+    plot_path,
+)
 
 X, Y = load_diabetes(return_X_y=True, as_frame=True)
 
@@ -37,6 +46,32 @@ def test_path_display_marks_what_cross_validation_chose():
     assert display.lines_[0].get_label().startswith("feature ")
 
 
+def test_path_display_follows_other_models_from_the_least_penalty_that_zeroes_them():
+    labels = np.where(Y > Y.median(), "ill", "well")
+    model = LogisticRegression(l1_ratio=1.0, C=0.5, tol=1e-10)
+    display = plot_path(model, X, labels, alphas=15)
+    start = np.abs(X.to_numpy().T @ ((labels == "well") - (labels == "well").mean())).max()
+    assert start <= display.alphas[0] <= 1.05 * start  # the gradient at the intercept alone
+    path = logistic_path(X, labels, Cs=1.0 / display.alphas, l1_ratio=1.0, tol=1e-12)
+    np.testing.assert_allclose(display.coefs, path.coefs[:, 0].T, atol=1e-4)
+    assert display.alpha == 2.0 and display.ax_.get_xlabel().startswith("1 / C")
+    assert not hasattr(model, "coef_") and not model.warm_start
+
+
+def test_path_display_of_groups_enters_group_by_group():
+    display = plot_path(GroupLasso(groups=5), X, Y, alphas=[3.0, 1.0, 0.1])
+    entered = (display.coefs != 0.0).reshape(2, 5, 3)
+    assert (entered.all(axis=1) == entered.any(axis=1)).all() and entered.any()
+    np.testing.assert_array_equal(display.alphas, [3.0, 1.0, 0.1])
+
+
+def test_paths_without_a_start_or_with_many_rows_are_refused():
+    with pytest.raises(ValueError, match="alphas must be an array for this estimator"):
+        plot_path(LogisticRegression(), X, Y > Y.median(), alphas=5)
+    with pytest.raises(ValueError, match="estimator must have one row of coefficients, got 3"):
+        plot_path(LogisticRegression(l1_ratio=1.0), X, np.arange(len(Y)) % 3, alphas=[1.0])
+
+
 @pytest.mark.parametrize("against", ["time", "steps"])
 def test_convergence_display_draws_a_falling_gap(against):
     model = Lasso(alpha=0.01, tol=1e-9)
@@ -49,7 +84,7 @@ def test_convergence_display_draws_a_falling_gap(against):
 
 
 def test_other_estimators_and_choices_are_refused():
-    with pytest.raises(TypeError, match="estimator must be a Lasso or an ElasticNet, got Ridge"):
+    with pytest.raises(TypeError, match=r"estimator must be one of southwell .* got Ridge"):
         plot_path(Ridge(), X, Y)
     with pytest.raises(ValueError, match="against must be one of steps, time, got 'space'"):
         plot_convergence(Lasso(), X, Y, against="space")
