@@ -1,12 +1,15 @@
 """Passes over the columns of a design matrix A, dense or compressed by columns.
 
 Names: ``r`` the residual (n,), ``c = A' r`` the correlations, ``weight`` (n,) the sample weights.
-All sums are taken in float64 whatever the matrix holds.
+All sums are taken in float64 whatever the matrix holds. Slots and rows of sparse columns are
+unsigned: signed ones are looked at for counting from the end, which takes longer than a product.
 """
 
 import numpy as np
 
-from graphs._jit import inner_sum_kernel, kernel, lean_kernel, sum_kernel
+from graphs._jit import inner_kernel, inner_sum_kernel, kernel, lean_kernel, sum_kernel
+
+ONE = np.uint64(1)
 
 
 @inner_sum_kernel
@@ -70,9 +73,10 @@ def correlate_rows(matrix, r, columns, out):
 def correlate_sparse(data, indices, indptr, r, columns, out):
     """Do the same on a matrix in compressed sparse column form."""
     for k in range(len(columns)):
+        j = np.uint64(columns[k])
         total = 0.0
-        for slot in range(indptr[columns[k]], indptr[columns[k] + 1]):
-            total += data[slot] * r[indices[slot]]
+        for slot in range(np.uint64(indptr[j]), np.uint64(indptr[j + ONE])):
+            total += data[slot] * r[np.uint64(indices[slot])]
         out[k] = total
 
 
@@ -215,6 +219,15 @@ def combine_columns(matrix, columns, coef, out):
             out[i] += weight * column[i]
 
 
+@inner_kernel
+def _lay_out(data, indices, indptr, j, a, place, value, end):
+    """Append the entries of column j, the a-th, to the rows that end at ``end``."""
+    for slot in range(np.uint64(indptr[j]), np.uint64(indptr[j + 1])):
+        i = np.uint64(indices[slot])
+        place[end[i]], value[end[i]] = a, data[slot]
+        end[i] += 1
+
+
 @kernel
 def gram_sparse(data, indices, indptr, left, right, weight, lower_only, out):
     """Set ``out[b, a]`` to the weighted inner products of columns right[b] and left[a].
@@ -234,21 +247,19 @@ def gram_sparse(data, indices, indptr, left, right, weight, lower_only, out):
         begin[i + 1] += begin[i]
     place, value = np.empty(begin[n], dtype=np.int32), np.empty(begin[n])
     end = begin[:n].copy()
-    for a in range(len(left)):
-        for slot in range(indptr[left[a]], indptr[left[a] + 1]):
-            i = indices[slot]
-            place[end[i]], value[end[i]] = a, data[slot]
-            end[i] += 1
+    if not lower_only:
+        for a in range(len(left)):
+            _lay_out(data, indices, indptr, left[a], a, place, value, end)
     out[:] = 0.0
     for b in range(len(right)):
+        if lower_only:  # those behind it are not there yet
+            _lay_out(data, indices, indptr, left[b], b, place, value, end)
         row = out[b]
-        for slot in range(indptr[right[b]], indptr[right[b] + 1]):
-            i = indices[slot]
+        for slot in range(np.uint64(indptr[right[b]]), np.uint64(indptr[right[b] + 1])):
+            i = np.uint64(indices[slot])
             share = weight[i] * data[slot]
-            for k in range(begin[i], end[i]):
-                if lower_only and place[k] > b:
-                    break
-                row[place[k]] += share * value[k]
+            for k in range(np.uint64(begin[i]), np.uint64(end[i])):
+                row[np.uint64(place[k])] += share * value[k]
 
 
 @kernel
@@ -256,8 +267,9 @@ def combine_sparse(data, indices, indptr, columns, coef, out):
     """Set ``out = A[:, columns] @ coef`` on compressed sparse columns."""
     out[:] = 0.0
     for k in range(len(columns)):
-        for slot in range(indptr[columns[k]], indptr[columns[k] + 1]):
-            out[indices[slot]] += coef[k] * data[slot]
+        weight = coef[k]
+        for slot in range(np.uint64(indptr[columns[k]]), np.uint64(indptr[columns[k] + 1])):
+            out[np.uint64(indices[slot])] += weight * data[slot]
 
 
 @lean_kernel

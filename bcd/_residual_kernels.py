@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bcd._active_set_kernels import soft_threshold
 from bcd._path_kernels import is_free, next_breakpoint
-from graphs._jit import inner_kernel, inner_sum_kernel, kernel, lean_kernel
+from graphs._jit import inline_kernel, inline_sum_kernel, kernel, lean_kernel
 
 FLAT = 1e-12  # relative curvature along a direction that dependent columns leave to rounding
 
@@ -28,12 +28,12 @@ class Columns(NamedTuple):
     chosen: NDArray[np.int32]  # (k,) which of its columns
 
 
-@inner_sum_kernel
+@inline_sum_kernel
 def _column_dot(form, j, r):
     total = 0.0
     if len(form.ptr):
-        for slot in range(form.ptr[j], form.ptr[j + 1]):
-            total += form.value[slot] * r[form.row[slot]]
+        for slot in range(np.uint64(form.ptr[j]), np.uint64(form.ptr[j + 1])):
+            total += form.value[slot] * r[np.uint64(form.row[slot])]
     else:
         column = form.matrix[:, form.chosen[j]]
         for i in range(len(r)):
@@ -41,11 +41,11 @@ def _column_dot(form, j, r):
     return total
 
 
-@inner_kernel
+@inline_kernel
 def _add_column(form, j, weight, out):
     if len(form.ptr):
-        for slot in range(form.ptr[j], form.ptr[j + 1]):
-            out[form.row[slot]] += weight * form.value[slot]
+        for slot in range(np.uint64(form.ptr[j]), np.uint64(form.ptr[j + 1])):
+            out[np.uint64(form.row[slot])] += weight * form.value[slot]
     else:
         column = form.matrix[:, form.chosen[j]]
         for i in range(len(out)):
