@@ -11,7 +11,7 @@ import numpy as np
 from graphs._jit import inner_kernel, lean_kernel, sum_kernel
 
 UNPENALISED = 1e100
-PENALTY, RIDGE, BOUND, FENCHEL, BOXED = range(5)  # entries of what ``survey`` finds
+PENALTY, RIDGE, BOUND, FENCHEL = range(4)  # entries of what ``survey`` finds
 
 
 @inner_kernel
@@ -35,32 +35,44 @@ def conjugate(c, l1, l2, lower, upper):
 
 
 @lean_kernel
-def survey(c, x, l1, l2, lower, upper, noise, found):
+def bounded(lower, upper):
+    """Tell whether there are finite bounds other than 0."""
+    for j in range(len(lower)):
+        low, high = lower[j], upper[j]
+        if (low != 0.0 and low > -np.inf) or (high != 0.0 and high < np.inf):
+            return True
+    return False
+
+
+@lean_kernel
+def survey(c, x, l1, l2, lower, upper, squares, noise, boxed, found):
     """Sum up what a duality gap needs.
 
-    noise : (k,) below which a pull on an unpenalised coordinate is a rounding error
-    found : (5,) overwritten: sum of l1 |x|; sum of l2 x^2; the largest multiple of the residual
-        that is dual feasible; the sum of Fenchel-Young gaps at the residual itself; 1 when there
-        are finite bounds other than 0, else 0
+    noise : times a column's length, below which a pull on an unpenalised coordinate is a rounding
+        error
+    boxed : whether there are finite bounds other than 0
+    found : (4,) overwritten: sum of l1 |x|; sum of l2 x^2; the largest multiple of the residual
+        that is dual feasible; the sum of Fenchel-Young gaps at the residual itself
     """
-    penalty, ridge, bound, fenchel, boxed = 0.0, 0.0, np.inf, 0.0, 0.0
+    penalty, ridge, bound, fenchel = 0.0, 0.0, np.inf, 0.0
     for j in range(len(c)):
-        u = x[j]
+        u, weight = x[j], l1[j]
+        size = abs(c[j])
+        if u == 0.0 and size < weight and size * bound <= weight and not boxed:
+            continue  # as most features
         pull = c[j] - l2[j] * u
         if u != 0.0:
-            penalty += l1[j] * abs(u)
+            penalty += weight * abs(u)
             ridge += l2[j] * u * u
         if (pull > 0.0 and upper[j] == np.inf) or (pull < 0.0 and lower[j] == -np.inf):
             size = abs(pull)
-            if size * bound > l1[j] and (l1[j] > 0.0 or size > noise[j]):
-                bound = l1[j] / size
-        if (lower[j] != 0.0 and lower[j] > -np.inf) or (upper[j] != 0.0 and upper[j] < np.inf):
-            boxed = 1.0
-        if u != 0.0 or abs(c[j]) > l1[j] or lower[j] > 0.0 or upper[j] < 0.0:
-            cost = l1[j] * abs(u) + 0.5 * l2[j] * u * u - c[j] * u
-            fenchel += max(cost + conjugate(c[j], l1[j], l2[j], lower[j], upper[j]), 0.0)
-    found[PENALTY], found[RIDGE], found[BOUND] = penalty, ridge, bound
-    found[FENCHEL], found[BOXED] = fenchel, boxed
+            unpenalised = noise * math.sqrt(squares[j]) if weight == 0.0 else 0.0
+            if size * bound > weight and size > unpenalised:
+                bound = weight / size
+        if u != 0.0 or abs(c[j]) > weight or lower[j] > 0.0 or upper[j] < 0.0:
+            cost = weight * abs(u) + 0.5 * l2[j] * u * u - c[j] * u
+            fenchel += max(cost + conjugate(c[j], weight, l2[j], lower[j], upper[j]), 0.0)
+    found[PENALTY], found[RIDGE], found[BOUND], found[FENCHEL] = penalty, ridge, bound, fenchel
 
 
 @lean_kernel
@@ -92,13 +104,13 @@ def keep_active(scale, radius, c, x, l1, l2, lower, upper, squares, in_block, co
     """
     kept = 0
     for k in range(len(columns)):
-        j = columns[k]
+        j = np.uint64(columns[k])
         pull = scale * (c[k] - l2[j] * x[j])
         reach = radius * math.sqrt(squares[j] + l2[j])
         high = upper[j] > 0.0 and pull + reach >= l1[j]
         low = lower[j] < 0.0 and reach - pull >= l1[j]
         if high or low or x[j] != 0.0 or lower[j] > 0.0 or upper[j] < 0.0 or in_block[j]:
-            columns[kept], c[kept] = j, c[k]
+            columns[kept], c[kept] = columns[k], c[k]
             kept += 1
     return kept
 
@@ -114,15 +126,14 @@ def violating_zeros(c, x, l1, lower, upper, squares, in_block, columns, place, r
     """
     n = 0
     for k in range(len(columns)):
-        j = columns[k]
+        j = np.uint64(columns[k])
+        pull = c[k]
         if x[j] != 0.0:
             if not in_block[j]:
                 place[n], ratio[n] = k, np.inf
                 n += 1
             continue
-        pull = c[k]
-        open_ended = upper[j] > 0.0 if pull > 0.0 else lower[j] < 0.0
-        if abs(pull) > l1[j] and open_ended:
+        if abs(pull) > l1[j] and (upper[j] > 0.0 if pull > 0.0 else lower[j] < 0.0):
             weight = l1[j] if l1[j] > 0.0 else math.sqrt(squares[j]) / UNPENALISED**2
             place[n], ratio[n] = k, abs(pull) / weight
             n += 1

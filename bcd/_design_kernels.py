@@ -139,13 +139,13 @@ def centered_squares_columns(matrix, weight, shift, r, means, out, c):
 
 
 @sum_kernel
-def plain_squares_sparse(data, indptr, n, centered, means, out):
+def plain_squares_sparse(data, indices, indptr, n, centered, r, means, out, c):
     """Do the same on compressed sparse columns of n samples, all of weight one.
 
     centered : whether the part along the column of ones is taken out
     """
     for j in range(len(indptr) - 1):
-        start, stop = indptr[j], indptr[j + 1]
+        start, stop = np.uint64(indptr[j]), np.uint64(indptr[j + 1])
         mean, square = 0.0, 0.0
         if centered:
             for slot in range(start, stop):
@@ -155,7 +155,12 @@ def plain_squares_sparse(data, indptr, n, centered, means, out):
             value = data[slot] - mean
             square += value * value
         means[j] = mean
-        out[j] = square + mean * mean * (n - (stop - start))
+        out[j] = square + mean * mean * (n - np.int64(stop - start))
+        if len(r):
+            total = 0.0
+            for slot in range(start, stop):
+                total += data[slot] * r[np.uint64(indices[slot])]
+            c[j] = total
 
 
 @kernel
@@ -256,9 +261,9 @@ def gram_sparse(data, indices, indptr, left, right, weight, lower_only, out):
             _lay_out(data, indices, indptr, left[b], b, place, value, end)
         row = out[b]
         for slot in range(np.uint64(indptr[right[b]]), np.uint64(indptr[right[b] + 1])):
-            i = np.uint64(indices[slot])
-            share = weight[i] * data[slot]
-            for k in range(np.uint64(begin[i]), np.uint64(end[i])):
+            sample = np.uint64(indices[slot])
+            share = weight[sample] * data[slot]
+            for k in range(np.uint64(begin[sample]), np.uint64(end[sample])):
                 row[np.uint64(place[k])] += share * value[k]
 
 

@@ -16,9 +16,9 @@ from graphs._jit import kernel
 
 
 @kernel
-def certify_unbounded(b, r, c, x, l1, l2, lower, upper, noise, found):
+def certify_unbounded(b, r, c, x, l1, l2, lower, upper, squares, noise, found):
     """Objective and duality gap as ``bcd.duality.certify`` finds them, no finite bounds but 0."""
-    survey(c, x, l1, l2, lower, upper, noise, found)
+    survey(c, x, l1, l2, lower, upper, squares, noise, False, found)
     length = dot(r, r, 0, len(r)) + found[RIDGE]
     inner = dot(b, r, 0, len(r))
     objective = 0.5 * length + found[PENALTY]
@@ -41,17 +41,18 @@ def _leftover(A, b, x, r, c):
 
 @kernel
 def _solve_from(
-    A, b, G, q, l1, l2, lower, upper, noise, tol, constants, sweeps, x, r, c, support, s, R, trace
-):
+    A, b, G, q, squares, l1, l2, lower, upper, noise, tol, constants, sweeps, x, r, c, support, s,
+    R, trace,
+):  # fmt: skip
     """Do as ``solve_whole`` from a point whose ``r`` and ``c = A r`` are known, and leave them so.
 
-    noise : (p,) as ``survey`` takes it;  sweeps : whether to start with coordinate descent
+    noise : as ``survey`` takes it;  sweeps : whether to start with coordinate descent
     support, s, R : a support, its size and the factor of it, kept
     Returns the size of the support.
     """
     p, (n_sweeps, n_paths, floor, _) = len(q), constants
-    found, h = np.empty(5), np.empty(p)
-    trace[0] = certify_unbounded(b, r, c, x, l1, l2, lower, upper, noise, found)
+    found, h = np.empty(4), np.empty(p)
+    trace[0] = certify_unbounded(b, r, c, x, l1, l2, lower, upper, squares, noise, found)
     trace[1] = trace[0]
     if trace[0, 1] <= tol:
         return s
@@ -73,14 +74,13 @@ def _solve_from(
         if status != ARRIVED:
             descend(G, h, x, l1, lower, upper, n_sweeps, 0.0)
     _leftover(A, b, x, r, c)
-    trace[1] = certify_unbounded(b, r, c, x, l1, l2, lower, upper, noise, found)
+    trace[1] = certify_unbounded(b, r, c, x, l1, l2, lower, upper, squares, noise, found)
     return s
 
 
 @kernel
-def _noise(b, squares, rounding):
-    size = rounding * math.sqrt(dot(b, b, 0, len(b)))
-    return size * np.sqrt(squares)
+def _noise(b, rounding):
+    return rounding * math.sqrt(dot(b, b, 0, len(b)))
 
 
 @kernel
@@ -94,12 +94,13 @@ def solve_whole(A, b, G, q, squares, l1, l2, lower, upper, tol, constants, x, tr
     trace : (2, 2) overwritten: objective and gap at the start and at the end
     """
     p = len(q)
-    r, c, noise = np.empty(len(b)), np.empty(p), _noise(b, squares, constants[3])
+    r, c, noise = np.empty(len(b)), np.empty(p), _noise(b, constants[3])
     support, R = np.empty(p, dtype=np.int64), np.empty((p, p))
     _leftover(A, b, x, r, c)
     _solve_from(
-        A, b, G, q, l1, l2, lower, upper, noise, tol, constants, True, x, r, c, support, 0, R, trace
-    )
+        A, b, G, q, squares, l1, l2, lower, upper, noise, tol, constants, True, x, r, c, support, 0,
+        R, trace,
+    )  # fmt: skip
 
 
 @kernel
@@ -113,7 +114,7 @@ def follow_whole(A, b, G, q, squares, l1, l2, lower, upper, tol, constants, path
     """
     p = len(q)
     x, r, c, s = np.zeros(p), b.copy(), q.copy(), 0
-    noise, ends = _noise(b, squares, constants[3]), np.empty((2, 2))
+    noise, ends = _noise(b, constants[3]), np.empty((2, 2))
     support, R = np.empty(p, dtype=np.int64), np.empty((p, p))
     H, weights, shrink = G.copy(), np.empty(p), np.zeros(p)
     for k in range(len(l1)):
@@ -123,8 +124,8 @@ def follow_whole(A, b, G, q, squares, l1, l2, lower, upper, tol, constants, path
                 shrink[j], H[j, j] = l2[k], G[j, j] + l2[k]
         weights[:] = l1[k]
         s = _solve_from(
-            A, b, H, q, weights, shrink, lower, upper, noise, tol, constants, False, x, r, c,
-            support, s, R, ends,
+            A, b, H, q, squares, weights, shrink, lower, upper, noise, tol, constants, False,
+            x, r, c, support, s, R, ends,
         )  # fmt: skip
         path[k], trace[k, 0] = x, ends[1, 1]
         trace[k, 1] = 0.0 if ends[0, 1] <= tol else 1.0

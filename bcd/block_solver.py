@@ -45,6 +45,8 @@ class WorkingSet:
         Of all features.
     memory : Memory
         What is left of a run with other penalties, and ``A' b`` where it is known.
+    boxed : bool
+        Whether any feature has a finite bound other than 0.
 
     Attributes
     ----------
@@ -53,7 +55,7 @@ class WorkingSet:
     inside : ndarray of shape (n_features,), bool
     """
 
-    def __init__(self, design: Design, b, x, penalty: Separable, memory: Memory):
+    def __init__(self, design: Design, b, x, penalty: Separable, memory: Memory, boxed: bool):
         self.design, self.b, self.correlation = design, b, memory.correlation
         self.x, self.penalty = x, penalty
         self.energy = float(b @ b)
@@ -61,9 +63,7 @@ class WorkingSet:
         self.problem, self.columns = memory.problem, memory.block
         self.inside = np.zeros(len(x), dtype=np.bool_)
         self.inside[self.columns] = True
-        bounded = ((penalty.lower != 0.0) & (penalty.lower > -np.inf)).any()
-        bounded |= ((penalty.upper != 0.0) & (penalty.upper < np.inf)).any()
-        self.by_residual = bool(penalty.l1.all() and not bounded)  # its gap is known
+        self.by_residual = bool(penalty.l1.all() and not boxed)  # its gap is known
         self._refresh()
 
     @property
@@ -73,6 +73,10 @@ class WorkingSet:
 
     def __len__(self) -> int:
         return len(self.columns)
+
+    def support(self) -> NDArray[np.int32]:
+        """Return the columns that are not at zero, ascending."""
+        return np.sort(self.columns[self.x[self.columns] != 0.0])
 
     def _refresh(self) -> None:
         known = self.columns[: self.problem.size]

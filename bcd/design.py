@@ -68,8 +68,13 @@ class Design(Protocol):
 
 def nonzero_columns(design: Design) -> Columns:
     """Return the columns of which centring left more than rounding errors."""
-    raw = design.squares + design.means**2 * (design.u @ design.u)
-    return np.flatnonzero(design.squares > ZERO_COLUMN * raw).astype(np.int32)
+    least: Vector | float = 0.0
+    if len(design.u):
+        least = ZERO_COLUMN * (design.squares + design.means**2 * (design.u @ design.u))
+    kept = design.squares > least
+    if kept.all():
+        return np.arange(len(kept), dtype=np.int32)
+    return np.flatnonzero(kept).astype(np.int32)
 
 
 def correlate_target(design: Design, b: Vector, columns: Columns) -> Vector:
@@ -175,15 +180,18 @@ class DenseDesign:
 class SparseDesign:
     """A matrix in compressed sparse column form; it is never densified, centred or not."""
 
-    def __init__(self, matrix: sp.csc_array, u: Vector, root: Vector | None = None):
+    def __init__(self, matrix: sp.csc_array, u: Vector, root: Vector | None = None, target=None):
         self.matrix, self.u, self.root, self.shape = matrix, u, root, matrix.shape
         self.first: tuple[Vector, Vector] | None = None
         self.parts = _parts(matrix)
         self.weight, self.shift = _weight_and_shift(self)
         self.means, self.squares = np.empty(self.shape[1]), np.empty(self.shape[1])
         if root is None and (u == 1.0).all():  # or without an intercept
-            ends = self.parts[0], self.parts[2], self.shape[0]
-            plain_squares_sparse(*ends, len(u) > 0, self.means, self.squares)
+            b = np.empty(0) if target is None else np.array(project_out(u, target))
+            c = np.empty(0 if target is None else self.shape[1])
+            rest = len(u) > 0, b, self.means, self.squares, c
+            plain_squares_sparse(*self.parts, self.shape[0], *rest)
+            self.first = None if target is None else (b, c)
         else:
             centered_squares_sparse(*self.parts, self.weight, self.shift, self.means, self.squares)
 
@@ -265,8 +273,9 @@ def make_design(
     root : ndarray of shape (n_samples,), default=None
         Square roots of the sample weights, by which each row counts; zeros leave rows out.
     target : ndarray of shape (n_samples,), default=None
-        Multiplied by ``root`` already. Dense columns are correlated with it while they are read.
+        Multiplied by ``root`` already. Columns are correlated with it while they are read; sparse
+        ones only where all samples weigh the same.
     """
     if sp.issparse(matrix):
-        return SparseDesign(matrix, u, root)
+        return SparseDesign(matrix, u, root, target)
     return DenseDesign(matrix, u, root, target)

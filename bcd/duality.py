@@ -12,10 +12,10 @@ import numpy as np
 
 from bcd._certificate_kernels import (
     BOUND,
-    BOXED,
     FENCHEL,
     PENALTY,
     RIDGE,
+    bounded,
     scaled_conjugates,
     survey,
 )
@@ -34,7 +34,7 @@ class Certificate(NamedTuple):
     scaled_gap: float = np.inf  # the gap of that very dual point; ``gap`` may come from another
 
 
-def certify(b, r, c, x, penalty: Separable, squares) -> Certificate:
+def certify(b, r, c, x, penalty: Separable, squares, boxed: bool | None = None) -> Certificate:
     """Bound how far ``x`` is from the minimum.
 
     Two dual points are tried. The first is the residual of the least-squares problem that has
@@ -52,17 +52,20 @@ def certify(b, r, c, x, penalty: Separable, squares) -> Certificate:
         Of those features.
     squares : ndarray of shape (k,)
         Squared lengths of their columns.
+    boxed : bool, default=None
+        Whether any feature has a finite bound other than 0; looked up when None.
     """
-    found = np.empty(5)
-    noise = (ROUNDING * np.sqrt(b @ b)) * np.sqrt(squares)
-    survey(c, x, *penalty, noise, found)
+    found, noise = np.empty(4), ROUNDING * float(np.sqrt(b @ b))
+    if boxed is None:
+        boxed = bounded(penalty.lower, penalty.upper)
+    survey(c, x, *penalty, squares, noise, boxed, found)
     length = float(r @ r + found[RIDGE])
     objective = 0.5 * length + float(found[PENALTY])
     inner = float(b @ r)
     scale = max(inner / length, 0.0) if length > 0.0 else 0.0
     scale = min(scale, float(found[BOUND]))
     conjugates = 0.0
-    if found[BOXED]:
+    if boxed:
         scale, conjugates = _best_scale(inner, length, float(found[BOUND]), c, x, penalty)
     scaled_gap = max(objective - scale * inner + 0.5 * scale**2 * length + conjugates, 0.0)
     gap = min(scaled_gap, float(found[FENCHEL]))

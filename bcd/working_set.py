@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bcd._certificate_kernels import UNPENALISED, violating_zeros
+from bcd._certificate_kernels import UNPENALISED, bounded, violating_zeros
 from bcd.block_solver import FIRST_EASY, Memory, WorkingSet
 from bcd.design import Design, SparseDesign, correlate_target, nonzero_columns, project_out
 from bcd.duality import Certificate, certify
@@ -35,6 +35,7 @@ GROWTH_EASY = 2.0  # the same where sweeps do, after the first
 CROWDED = 1.5  # times what is needed: the working set is cleared of the rest
 EASE = 0.65  # of the penalty at which the first feature left out would gain
 SCREENING_SAVES = 1000  # features from which on a pass costs more than screening
+FEWER = 0.6  # of the features: were more left, a pass over them would not cost less
 
 
 @dataclass(slots=True)
@@ -132,7 +133,9 @@ def solve_working_sets(
     start_x = x0 if memory.x is None else memory.x
     if start_x is not None:
         x[everything] = start_x[everything]
-    x[everything] = np.clip(x[everything], penalty.lower[everything], penalty.upper[everything])
+    boxed = bounded(penalty.lower, penalty.upper)
+    if start_x is not None or boxed:
+        x[everything] = np.clip(x[everything], penalty.lower[everything], penalty.upper[everything])
     support = np.flatnonzero(x).astype(np.int32)
     if memory.books is not None and memory.x is not None and np.array_equal(x, memory.x):
         r, c = memory.books
@@ -142,7 +145,8 @@ def solve_working_sets(
         c = correlate_target(design, r, candidates) if first else design.correlate(r, candidates)
     if len(support) == 0 and len(candidates) == len(x):
         memory.correlation = c
-    block = WorkingSet(design, b, x, penalty, memory)
+    block = WorkingSet(design, b, x, penalty, memory, boxed)
+    near = _screening_gap(design, penalty)
     best_gap, n_iter, eased, exact = np.inf, 0, np.inf, False
 
     def result(status: Status) -> Result:
@@ -161,12 +165,12 @@ def solve_working_sets(
         )
 
     while True:
-        certificate = _certify(design, b, r, c, x, candidates, penalty)
+        certificate = _certify(design, b, r, c, x, candidates, penalty, boxed)
         if len(candidates) < len(everything) and certificate.gap <= tol:
             # the last word is said over all features, so that anybody can check it
             candidates = everything
             c = design.correlate(r, candidates)
-            certificate = _certify(design, b, r, c, x, candidates, penalty)
+            certificate = _certify(design, b, r, c, x, candidates, penalty, boxed)
         books.enter(certificate, len(block), support)
         status = _outcome(certificate.gap, tol, n_iter, max_iter, books, time_limit)
         if callback is not None and n_iter:
@@ -177,10 +181,11 @@ def solve_working_sets(
                 status = Status.STOPPED
         if status is not None:
             break
-        if len(candidates) > SCREENING_SAVES:
-            candidates, c = screen(
-                certificate, candidates.copy(), c.copy(), x, penalty, design.squares, block.inside
-            )
+        if len(candidates) > SCREENING_SAVES and certificate.scaled_gap <= near:
+            books_of = (candidates.copy(), c.copy(), x, penalty, design.squares, block.inside)
+            kept, pulls = screen(certificate, *books_of)
+            if len(kept) <= FEWER * len(candidates):
+                candidates, c = kept, pulls
         counts = (len(support), block.easy)
         chosen, ease = _greedy_block(design, candidates, c, x, penalty, block.inside, *counts)
         new = chosen[~block.inside[chosen]]
@@ -202,7 +207,7 @@ def solve_working_sets(
             gap=certificate.gap if len(new) else 0.0,
         )
         n_iter += 1
-        support = np.flatnonzero(x).astype(np.int32)
+        support = block.support() if start_x is None else np.flatnonzero(x).astype(np.int32)
         r = _residual(design, b, support, x)
         c = design.correlate(r, candidates)
     memory.x, memory.problem, memory.block = x, block.problem, block.columns
@@ -216,10 +221,19 @@ def _residual(design, b, support, x):
     return project_out(design.u, b - design.product(support, x[support]))
 
 
-def _certify(design, b, r, c, x, columns, penalty) -> Certificate:
+def _screening_gap(design, penalty) -> float:
+    """Return the gap above which the gap-safe sphere reaches most features."""
+    if len(penalty.l1) <= SCREENING_SAVES:
+        return 0.0
+    square = float(np.mean(design.squares))
+    return 0.5 * float(np.mean(penalty.l1)) ** 2 / square if square > 0.0 else 0.0
+
+
+def _certify(design, b, r, c, x, columns, penalty, boxed) -> Certificate:
     if len(columns) == len(x):
-        return certify(b, r, c, x, penalty, design.squares)
-    return certify(b, r, c, x[columns], penalty.take(columns), design.squares[columns])
+        return certify(b, r, c, x, penalty, design.squares, boxed)
+    part = (x[columns], penalty.take(columns), design.squares[columns])
+    return certify(b, r, c, *part, boxed)
 
 
 def _outcome(gap, tol, n_iter, max_iter, books, time_limit) -> Status | None:

@@ -155,7 +155,7 @@ def test_a_block_that_was_given_up_is_not_taken_for_solved(monkeypatch):
     design, b = make_design(X, np.empty(0)), rng.standard_normal(60)
     monkeypatch.setattr(bcd.residual, "MAX_ROUNDS", 1)
     x, penalty = np.zeros(40), separable(np.full(40, 1e-3))
-    block = WorkingSet(design, b, x, penalty, Memory())
+    block = WorkingSet(design, b, x, penalty, Memory(), False)
     block.take(np.arange(40, dtype=np.int32))
     assert not block.solve(b, 40, tol=1e-12, ease=1.0, gap=0.0)
     assert block.solve(b - X @ x, 40, tol=1e-12, ease=1.0, gap=0.0)  # now by its Gram matrix
