@@ -13,7 +13,8 @@ ONE = np.uint64(1)
 
 
 @inner_sum_kernel
-def _dot(a, b):
+def dot(a, b):
+    """Return the inner product of a column and a vector."""
     total = 0.0
     for i in range(len(a)):
         total += np.float64(a[i]) * b[i]
@@ -21,7 +22,7 @@ def _dot(a, b):
 
 
 @inner_sum_kernel
-def _four_dots(a, b, c, d, r):
+def four_dots(a, b, c, d, r):
     """Do it for four columns at once: memory is read in four streams, ``r`` once."""
     t0, t1, t2, t3 = 0.0, 0.0, 0.0, 0.0
     for i in range(len(r)):
@@ -43,9 +44,9 @@ def correlate_columns(matrix, r, columns, out):
     for k in range(0, whole, 4):
         a, b = matrix[:, columns[k]], matrix[:, columns[k + 1]]
         c, d = matrix[:, columns[k + 2]], matrix[:, columns[k + 3]]
-        out[k], out[k + 1], out[k + 2], out[k + 3] = _four_dots(a, b, c, d, r)
+        out[k], out[k + 1], out[k + 2], out[k + 3] = four_dots(a, b, c, d, r)
     for k in range(whole, len(columns)):
-        out[k] = _dot(matrix[:, columns[k]], r)
+        out[k] = dot(matrix[:, columns[k]], r)
 
 
 @sum_kernel
@@ -133,9 +134,9 @@ def centered_squares_columns(matrix, weight, shift, r, means, out, c):
     total = (share * shift).sum()
     for j in range(matrix.shape[1]):
         column = matrix[:, j]
-        means[j] = _dot(column, share) / total if len(shift) else 0.0
+        means[j] = dot(column, share) / total if len(shift) else 0.0
         out[j] = _squared_length(column, weight, means[j], shift)
-        c[j] = _dot(column, r) if len(r) else 0.0
+        c[j] = dot(column, r) if len(r) else 0.0
 
 
 @sum_kernel

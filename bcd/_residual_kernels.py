@@ -11,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bcd._active_set_kernels import soft_threshold
+from bcd._dense_sweep_kernels import add_four, exact_update, sweep_dense
+from bcd._design_kernels import correlate_columns, four_dots
 from bcd._path_kernels import is_free, next_breakpoint
-from graphs._jit import inline_kernel, inline_sum_kernel, kernel, lean_kernel
+from graphs._jit import inline_kernel, inline_sum_kernel, inner_kernel, kernel, lean_kernel
 
 FLAT = 1e-12  # relative curvature along a direction that dependent columns leave to rounding
 
@@ -52,7 +53,7 @@ def _add_column(form, j, weight, out):
             out[i] += weight * column[i]
 
 
-@lean_kernel
+@kernel
 def sweep_residual(
     form, mean, length, squares, x, r, shift, l1, l2, lower, upper, n_sweeps, enough
 ):
@@ -62,6 +63,11 @@ def sweep_residual(
     x, r, shift : changed in place
     Returns how many coordinates became zero or ceased to be in the last sweep.
     """
+    if len(form.ptr) == 0:
+        return sweep_dense(
+            form.matrix, form.chosen, mean, length, squares, x, r, shift, l1, l2, lower, upper,
+            n_sweeps, enough,
+        )  # fmt: skip
     changes = 0
     for sweep in range(n_sweeps):
         changes, decrease = 0, 0.0
@@ -71,8 +77,7 @@ def sweep_residual(
             if curvature <= 0.0 or (old == 0.0 and sweep > 0):
                 continue
             pull = _column_dot(form, j, r) + shift[0] * mean[j] * length
-            new = soft_threshold(pull + squares[j] * old, l1[j]) / curvature
-            new = min(max(new, lower[j]), upper[j])
+            new = exact_update(pull, j, squares, x, l1, l2, lower, upper)
             if new != old:
                 x[j] = new
                 _add_column(form, j, old - new, r)
@@ -88,6 +93,9 @@ def sweep_residual(
 @lean_kernel
 def correlate_residual(form, r, out):
     """Set ``out`` (k,) to ``A' r``, for r orthogonal to u."""
+    if len(form.ptr) == 0:
+        correlate_columns(form.matrix, r, form.chosen, out)
+        return
     for j in range(len(out)):
         out[j] = _column_dot(form, j, r)
 
@@ -119,6 +127,28 @@ def slope_of_free(pull, x, l1, lower, upper, free, slope):
     return n
 
 
+@inner_kernel
+def _four_images(form, four, image, pull):
+    columns = (
+        form.matrix[:, form.chosen[four[0]]],
+        form.matrix[:, form.chosen[four[1]]],
+        form.matrix[:, form.chosen[four[2]]],
+        form.matrix[:, form.chosen[four[3]]],
+    )
+    pull[0], pull[1], pull[2], pull[3] = four_dots(*columns, image)
+
+
+@inner_kernel
+def _add_scaled_four(form, four, weight, out):
+    columns = (
+        form.matrix[:, form.chosen[four[0]]],
+        form.matrix[:, form.chosen[four[1]]],
+        form.matrix[:, form.chosen[four[2]]],
+        form.matrix[:, form.chosen[four[3]]],
+    )
+    add_four(*columns, weight, out)
+
+
 @kernel
 def conjugate_gradients(form, free, mean, u, squares, l2, tol, max_steps, left, step, moved):
     """Solve ``(A' A + diag(l2)) step = left`` on the free columns, scaled by the diagonal.
@@ -137,18 +167,32 @@ def conjugate_gradients(form, free, mean, u, squares, l2, tol, max_steps, left, 
     rho, beta, alpha, n_steps, enough = np.inf, 0.0, 0.0, 0, 0.0
     step[:] = 0.0
     moved[:] = 0.0
+    in_fours = s - s % 4 if len(form.ptr) == 0 else 0
+    pull, scaled = np.empty(4), np.empty(4)
     while True:
         fresh, drift = 0.0, 0.0
         fresh_image[:] = 0.0
-        for a in range(s):
-            j = free[a]
+        a = 0
+        while a < s:
+            size = 4 if a < in_fours else 1
             if n_steps > 0:
-                step[j] += alpha * way[a]
-                left[a] -= alpha * (_column_dot(form, j, image) + l2[j] * way[a])
-            scaled = left[a] / (squares[j] + l2[j])
-            fresh += left[a] * scaled
-            drift += scaled * mean[j]
-            _add_column(form, j, scaled, fresh_image)
+                if size == 4:
+                    _four_images(form, free[a : a + 4], image, pull)
+                else:
+                    pull[0] = _column_dot(form, free[a], image)
+            for i in range(size):
+                j = free[a + i]
+                if n_steps > 0:
+                    step[j] += alpha * way[a + i]
+                    left[a + i] -= alpha * (pull[i] + l2[j] * way[a + i])
+                scaled[i] = left[a + i] / (squares[j] + l2[j])
+                fresh += left[a + i] * scaled[i]
+                drift += scaled[i] * mean[j]
+            if size == 4:
+                _add_scaled_four(form, free[a : a + 4], scaled, fresh_image)
+            else:
+                _add_column(form, free[a], scaled[0], fresh_image)
+            a += size
         if len(u):
             for i in range(n):
                 fresh_image[i] -= drift * u[i]
@@ -159,16 +203,16 @@ def conjugate_gradients(form, free, mean, u, squares, l2, tol, max_steps, left, 
         rho = fresh
         if n_steps == max_steps or not rho > enough:
             break
-        bent, size = 0.0, 0.0
+        bent, scale = 0.0, 0.0
         for a in range(s):
             j = free[a]
             way[a] = left[a] / (squares[j] + l2[j]) + beta * way[a]
             bent += l2[j] * way[a] * way[a]
-            size += (squares[j] + l2[j]) * way[a] * way[a]
+            scale += (squares[j] + l2[j]) * way[a] * way[a]
         for i in range(n):
             image[i] = fresh_image[i] + beta * image[i]
             bent += image[i] * image[i]
-        if not bent > FLAT * size:
+        if not bent > FLAT * scale:
             break
         alpha = rho / bent
         n_steps += 1

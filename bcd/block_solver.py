@@ -17,6 +17,7 @@ INNER_TOL = 0.3  # of tol, to which the block is solved in the end
 BLOCK_SHARE = 0.1  # of the gap at hand, to which it is before: solving further would not pay
 FIRST_EASY = 1000  # zeros that the first working set takes where sweeps do
 STATION_SHARE = 0.03  # the same where the penalty is eased
+DRIFT = 1e-10  # of b'b: tolerances below which a residual kept up by sweeps is computed anew
 
 
 @dataclass(slots=True)
@@ -53,7 +54,11 @@ class WorkingSet:
     columns : ndarray of shape (k,), int32
         The Gram matrix ``problem`` knows the first of them, all after it was solved by.
     inside : ndarray of shape (n_features,), bool
+    books : tuple of ndarray, or None
+        Residual at ``x`` and the columns' products with it, where the last ``solve`` left them.
     """
+
+    books: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
 
     def __init__(self, design: Design, b, x, penalty: Separable, memory: Memory, boxed: bool):
         self.design, self.b, self.correlation = design, b, memory.correlation
@@ -125,7 +130,10 @@ class WorkingSet:
             self.by_residual = block.solve(self.b, r, part, penalty, enough)
             self.x[self.columns] = part
             self.stale = True
+            kept = self.by_residual and tol > DRIFT * self.energy
+            self.books = block.books if kept else None
             return self.by_residual and ease == 1.0 and enough <= INNER_TOL * tol
+        self.books = None
         if self.stale:
             self._refresh()
         if self.problem.size < len(self):

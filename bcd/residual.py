@@ -72,6 +72,11 @@ class ResidualProblem:
     ----------
     design : Design
     columns : ndarray of shape (k,), int32
+
+    Attributes
+    ----------
+    books : tuple of ndarray
+        After ``solve`` got there: the residual at the solution, and the columns' products with it.
     """
 
     def __init__(self, design: Design, columns: NDArray[np.int32]):
@@ -93,6 +98,7 @@ class ResidualProblem:
             Whether it got there.
         """
         r, shift, pull = r.copy(), np.zeros(1), np.empty(len(x))
+        self.books = (r, pull)
         n_sweeps, best, waited = SWEEPS, np.inf, 0
         books = (self.mean, self.length, self.squares, x, r, shift)
         for _ in range(MAX_ROUNDS):

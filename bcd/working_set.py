@@ -208,8 +208,11 @@ def solve_working_sets(
         )
         n_iter += 1
         support = block.support() if start_x is None else np.flatnonzero(x).astype(np.int32)
-        r = _residual(design, b, support, x)
-        c = design.correlate(r, candidates)
+        if block.books is None:
+            r = _residual(design, b, support, x)
+            c = design.correlate(r, candidates)
+        else:
+            r, c = block.books[0], _complete(design, block, *block.books, candidates)
     memory.x, memory.problem, memory.block = x, block.problem, block.columns
     memory.books = (r, c) if len(candidates) == len(everything) else None
     return result(status)
@@ -227,6 +230,14 @@ def _screening_gap(design, penalty) -> float:
         return 0.0
     square = float(np.mean(design.squares))
     return 0.5 * float(np.mean(penalty.l1)) ** 2 / square if square > 0.0 else 0.0
+
+
+def _complete(design: Design, block: WorkingSet, r, pull, candidates) -> NDArray[np.float64]:
+    """Correlate the candidates with r; ``pull`` are the products of the working set."""
+    c, outside = np.empty(design.shape[1]), candidates[~block.inside[candidates]]
+    c[block.columns] = pull
+    c[outside] = design.correlate(r, outside)
+    return c[candidates]
 
 
 def _certify(design, b, r, c, x, columns, penalty, boxed) -> Certificate:

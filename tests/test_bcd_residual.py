@@ -6,7 +6,7 @@ import scipy.sparse as sp
 
 import bcd.residual
 from bcd import ElasticNet, Lasso
-from bcd._residual_kernels import conjugate_gradients
+from bcd._residual_kernels import conjugate_gradients, sweep_residual
 from bcd.block_solver import Memory, WorkingSet
 from bcd.design import make_design
 from bcd.residual import ResidualProblem, residual_pays, ridge_share
@@ -160,3 +160,46 @@ def test_a_block_that_was_given_up_is_not_taken_for_solved(monkeypatch):
     assert not block.solve(b, 40, tol=1e-12, ease=1.0, gap=0.0)
     assert block.solve(b - X @ x, 40, tol=1e-12, ease=1.0, gap=0.0)  # now by its Gram matrix
     assert np.abs(X.T @ (b - X @ x)).max() <= 1e-3 * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("k", [1, 6, 8, 11])
+@pytest.mark.parametrize("intercept", [False, True])
+def test_dense_columns_are_swept_four_at_a_time_as_sparse_ones_are_one_by_one(k, intercept):
+    rng = np.random.default_rng(k)
+    X = 3.0 + rng.standard_normal((25, k))
+    X[:, k // 2] = X[:, 0] + 1e-3 * rng.standard_normal(25)
+    u = np.ones(25) if intercept else np.empty(0)
+    b = rng.standard_normal(25)
+    b -= intercept * b.mean()
+    penalty = separable(rng.random(k), rng.random(k))
+    found = []
+    for layout in FORMATS.values():
+        block = ResidualProblem(make_design(layout(X), u), np.arange(k, dtype=np.int32))
+        x, r, shift = np.zeros(k), b.copy(), np.zeros(1)
+        x[:2], start = 0.5, X - intercept * X.mean(axis=0)
+        r -= start @ x
+        books = (block.mean, block.length, block.squares, x, r, shift)
+        changes = sweep_residual(block.form, *books, *penalty, 2, 0.0)
+        np.testing.assert_allclose(r + shift[0] * np.ones(25), b - start @ x, atol=1e-10)
+        found.append(np.append(x, changes))
+    np.testing.assert_allclose(found[1], found[0], atol=1e-11)
+    np.testing.assert_allclose(found[2], found[0], atol=1e-11)
+
+
+@pytest.mark.parametrize("intercept", [False, True])
+def test_the_books_that_a_working_set_leaves_are_those_of_its_solution(intercept):
+    rng = np.random.default_rng(8)
+    X = np.asfortranarray(1.0 + rng.standard_normal((80, 900)))
+    u = np.ones(80) if intercept else np.empty(0)
+    b = rng.standard_normal(80)
+    b -= intercept * b.mean()
+    columns, x = np.arange(900, dtype=np.int32)[::3].copy(), np.zeros(900)
+    block = WorkingSet(make_design(X, u), b, x, separable(np.full(900, 5.0), 40.0), Memory(), False)
+    block.take(columns)
+    assert block.solve(b, 40, tol=1e-8 * (b @ b), ease=1.0, gap=0.0)
+    A = X - intercept * X.mean(axis=0)
+    r, pull = block.books
+    np.testing.assert_allclose(r, b - A @ x, atol=1e-12)
+    np.testing.assert_allclose(pull, A[:, columns].T @ r, atol=1e-10)
+    assert block.solve(b - A @ x, 40, tol=1e-12 * (b @ b), ease=1.0, gap=0.0)
+    assert block.books is None  # so precise a residual is computed anew
