@@ -89,22 +89,28 @@ def _sum(values):
 @kernel
 def logistic_losses(z, y, weight, slope, curvature):
     """Fill slopes and curvatures of the logistic loss and return its weighted sum."""
-    x, shifted, e = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK)
+    # loops over few arrays each: of many, the compiler cannot tell that they do not overlap
+    x, shifted, e, margin = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK)
     total = 0.0
     for start in range(0, len(z), CHUNK):
         m = min(CHUNK, len(z) - start)
         for i in range(m):
-            x[i] = -abs(z[start + i])
+            margin[i] = y[start + i] * z[start + i]
+            x[i] = -abs(margin[i])
         exp_not_positive(x[:m], shifted[:m], e[:m])
         for i in range(m):
-            s = weight[start + i]
-            margin = y[start + i] * z[start + i]
+            x[i] = log_one_plus(e[i]) + max(-margin[i], 0.0)
+        for i in range(m):
             p = 1.0 / (1.0 + e[i])
             small = e[i] * p  # the less likely label's probability
-            share = small if margin > 0.0 else p
-            x[i] = s * (log_one_plus(e[i]) + max(-margin, 0.0))
-            slope[start + i] = -s * y[start + i] * share
-            curvature[start + i] = s * small * p
+            shifted[i] = small * p
+            e[i] = small if margin[i] > 0.0 else p
+        for i in range(m):
+            x[i] *= weight[start + i]
+        for i in range(m):
+            slope[start + i] = -weight[start + i] * y[start + i] * e[i]
+        for i in range(m):
+            curvature[start + i] = weight[start + i] * shifted[i]
         total += _sum(x[:m])
     return total
 
@@ -157,13 +163,14 @@ def scaled_distance(scale, weight, slope, curvature):
     total = 0.0
     for start in range(0, len(weight), CHUNK):
         m = min(CHUNK, len(weight) - start)
-        largest = 0.0
-        for i in range(m):
+        for i in range(m):  # loops without sums, which the compiler vectorises
             s, h = weight[start + i], curvature[start + i]
             p = abs(slope[start + i]) / max(s, 1e-300)
             ratio[i] = (1.0 - scale) * p * abs(slope[start + i]) / max(h, 1e-300)
             log = log_one_plus(min(ratio[i], 1.0))
-            term[i] = s * (scale * p * log_scale + (1.0 - scale * p) * log)
+            term[i] = max(s * (scale * p * log_scale + (1.0 - scale * p) * log), 0.0)
+        largest = 0.0
+        for i in range(m):
             largest = max(largest, ratio[i])
         if largest > 1.0:
             for i in range(m):
@@ -171,9 +178,7 @@ def scaled_distance(scale, weight, slope, curvature):
                     s = weight[start + i]
                     p = abs(slope[start + i]) / s
                     log = (1.0 - scale * p) * math.log1p(ratio[i])
-                    term[i] = s * (scale * p * log_scale + log)
-        for i in range(m):
-            term[i] = max(term[i], 0.0)
+                    term[i] = max(s * (scale * p * log_scale + log), 0.0)
         total += _sum(term[:m])
     return total
 

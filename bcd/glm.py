@@ -22,8 +22,8 @@ from bcd._score_kernels import dual_distance
 from bcd.design import Design, nonzero_columns
 from bcd.duality import ROUNDING
 from bcd.glm_block import block_scores, make_block
-from bcd.glm_explore import FAR, explore, explores
 from bcd.glm_newton import Scores, descend_block, solve_definite
+from bcd.glm_sweeps import make_sweeps
 from bcd.result import Result, Status
 from bcd.separable import Separable, separable
 from bcd.working_set import FIRST_BLOCK, SCREENING_SAVES, Progress, _Books, _outcome
@@ -109,12 +109,13 @@ def solve_glm(
         block.append(start)
         in_block[start] = True
     xb = x[block.columns]
+    sweeps = make_sweeps(scores, design, penalty)
     inner_tol, lengths = np.inf, np.sqrt(design.squares)
-    best_gap, exhausted, explored, n_iter = np.inf, False, False, 0
+    best_gap, exhausted, swept, n_iter = np.inf, False, False, 0
     while True:
         if n_iter == 0 and block.size == 0 and x0 is None and scores.started_at is not None:
             shift = scores.started_at
-        elif not explored:
+        elif not swept:
             z = block_scores(design, block, xb, scores.intercept)
             scores.set(z + shift if shift else z)
             if scores.intercept:
@@ -126,7 +127,7 @@ def solve_glm(
             candidates = everything  # the last word is said over all features
             c = -design.correlate(dual, candidates)
             certificate = certify_glm(scores, dual, c, candidates, x, penalty, lengths)
-        support = np.sort(block.columns[xb != 0.0])
+        support = np.flatnonzero(x) if swept else np.sort(block.columns[xb != 0.0])
         books.enter(certificate, block.size, support)
         status = _outcome(certificate.gap, tol, n_iter, max_iter, books, time_limit)
         if callback is not None and n_iter:
@@ -140,28 +141,27 @@ def solve_glm(
         best_gap = min(best_gap, certificate.gap)
         if len(candidates) > SCREENING_SAVES and np.isfinite(certificate.gap):
             candidates, c = _screen(scores, certificate, c, penalty, candidates, lengths, in_block)
+        swept = False
+        if sweeps is not None and sweeps.open:
+            swept = True
+            x, shift = sweeps.run(x, shift, c, candidates, tol)
+            n_iter += 1
+            continue
         chosen = _greedy_block(scores, design, candidates, c, penalty, in_block, len(support))
         exhausted = len(chosen) == 0 and inner_tol <= FINEST * tol
         if len(chosen):
-            block.append(chosen)
-            in_block[chosen] = True
-            xb = np.concatenate([xb, np.zeros(len(chosen))])
             inner_tol = max(0.3 * tol, 0.05 * min(certificate.gap, scores.value))
         elif n_iter == 0:  # nothing to choose: where steps cost little, the last gain many digits
             cheap = block.factor_pays() and block.size**2 * design.shape[0] <= CHEAP
             inner_tol = (1e-8 if cheap else 0.3) * tol
         else:
             inner_tol = min(0.3 * tol, 0.03 * inner_tol)
-        before = xb
-        explored = False
-        far = certificate.gap > FAR * scores.value
-        if far and (len(chosen) or n_iter == 0) and explores(scores, design, block):
-            parts = penalty.take(block.columns)
-            explored, xb, shift = explore(scores, design, block, xb, shift, parts)
-        if explored:
-            x[block.columns] = xb
-            n_iter += 1
-            continue
+        if sweeps is not None:  # what they moved, a block takes in when it is first asked for
+            chosen = np.union1d(chosen, support[~in_block[support]]).astype(np.int32)
+        if len(chosen):
+            block.append(chosen)
+            in_block[chosen] = True
+        before = xb = x[block.columns]
         xb, moved, _ = descend_block(scores, block, xb, penalty.take(block.columns), inner_tol)
         shift += moved
         if scores.intercept and not block.centered:  # the shift is that of centred columns

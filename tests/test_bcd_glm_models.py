@@ -2,15 +2,13 @@
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
 
-from bcd import LogisticRegression, glm, glm_newton
+from bcd import LogisticRegression, glm_newton
 from bcd._glm_choice_kernels import keep_active, list_violators
 from bcd._penalty_kernels import feasible_scale, survey_columns
 from bcd._score_kernels import dual_distance, evaluate_losses, scaled_distance
 from bcd.design import make_design
 from bcd.glm_block import make_block
-from experiments.certificates import logistic_gap
 from problems.losses import LOGISTIC
 
 
@@ -102,32 +100,6 @@ def test_choices_agree_with_numpy():
     np.testing.assert_array_equal(kept[:n], columns[moves])
     expected = excess[moves] ** 2 / (0.25 * squares[columns] + l2[columns])[moves]
     np.testing.assert_allclose(gain[:n], expected)
-
-
-@pytest.mark.parametrize("seed", range(12))
-def test_sweeps_from_afar_end_at_a_certified_solution(seed, monkeypatch):
-    monkeypatch.setattr(glm, "FAR", 0.0)  # at every chance, not only from afar
-    rng = np.random.default_rng(seed)
-    n, p = 600, 30
-    X = (rng.random((n, p)) < rng.uniform(0.05, 0.5, p)).astype(float)
-    if seed % 2:
-        X *= rng.integers(1, 3, p)
-    scores = X @ (rng.standard_normal(p) * 2.0) - 3.0
-    y = (scores + rng.logistic(size=n) > 0.0).astype(int)
-    weight = rng.integers(0, 3, n).astype(float)
-    rows = np.repeat(np.arange(n), weight.astype(int))
-    settings = {"C": 1.0, "l1_ratio": (1.0, 0.7)[seed % 2], "fit_intercept": seed % 3 > 0}
-    swept = []
-    explore = glm.explore
-    monkeypatch.setattr(glm, "explore", lambda *a: swept.append(explore(*a)) or swept[-1])
-    model = LogisticRegression(tol=1e-9, **settings).fit(sp.csc_array(X), y, sample_weight=weight)
-    assert any(helped for helped, _, _ in swept)
-    found = model.coef_, model.intercept_
-    gap = logistic_gap(X[rows], y[rows], *found, settings["C"], settings["l1_ratio"])[1]
-    assert gap <= 2e-9 * len(rows) * np.log(2.0)
-    bounded = LogisticRegression(tol=1e-9, bounds=(-0.1, 0.5), **settings).fit(sp.csc_array(X), y)
-    dense = LogisticRegression(tol=1e-9, bounds=(-0.1, 0.5), **settings).fit(X, y)
-    np.testing.assert_allclose(bounded.coef_, dense.coef_, atol=1e-4)
 
 
 @pytest.mark.parametrize("intercept", [False, True])
