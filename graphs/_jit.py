@@ -8,6 +8,8 @@ from typing import TypeVar
 import numba
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
+from numba.core.caching import FunctionCache
+from numba.core.runtime import rtsys
 from numba.core.types.misc import unliteral
 from numba.extending import intrinsic
 
@@ -73,19 +75,33 @@ def inline_sum_kernel(function: F) -> F:
 
 
 def _compile(function: F, options: dict) -> F:
+    dispatcher = numba.njit(**options)(function)
+    if numba.config.DISABLE_JIT:  # plain Python, for debuggers and coverage
+        return dispatcher
     try:
-        return _few_signatures(numba.njit(cache=True, **options)(function))
+        dispatcher._cache = _Cache(function)
     except RuntimeError as error:
         if "no locator available" not in str(error):
             raise
         _warn_uncached()
-        return _few_signatures(numba.njit(**options)(function))
+    return _few_signatures(dispatcher)
+
+
+class _Cache(FunctionCache):
+    """Loads compiled code without making numba ready to compile, which takes a fifth of a second.
+
+    Numba prepares its contexts before it loads as before it compiles, though what was compiled asks
+    for its runtime alone. It prepares them again itself when there is something to compile.
+    """
+
+    def load_overload(self, sig, target_context):
+        rtsys.initialize(target_context)
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
 
 
 def _few_signatures(dispatcher):
     """Let kernels hand on any integer as an int64, a constant too: each would compile a copy."""
-    if numba.config.DISABLE_JIT:  # plain Python, for debuggers and coverage
-        return dispatcher
     typed = dispatcher.get_call_template
 
     def widened(kinds, named):

@@ -83,3 +83,57 @@ def test_kernels_hand_on_integers_without_compiling_a_copy_for_each_kind():
 
     assert calls(np.array([5, -6], np.int32)) == 2 * (3 - 1 + 5 - 6 + 2)
     assert len(twice.signatures) == 1
+
+
+KERNELS = """
+import numpy as np
+from graphs._jit import inner_kernel, kernel
+
+@inner_kernel
+def square(x):
+    return x * x
+
+@kernel
+def squares(values):
+    out = np.empty_like(values)
+    for i in range(len(values)):
+        out[i] = square(values[i])
+    return out
+
+@kernel
+def norm(values):
+    return np.sqrt(np.sum(squares(values)))
+"""
+CALL = """
+import sys
+import numpy as np
+import few_kernels
+values = np.array([3.0, 4.0])
+assert few_kernels.squares(values).tolist() == [9.0, 16.0]
+if sys.argv[1] == "some":
+    few_kernels.norm._cache.flush()
+assert few_kernels.norm(values) == 5.0
+compiled = sum(sum(kernel.stats.cache_misses.values()) for kernel in (few_kernels.squares, few_kernels.norm))
+assert compiled == {"none": 0, "some": 1, "all": 2}[sys.argv[1]], compiled
+prepared = "numba.typed.dictimpl" in sys.modules  # among what numba imports to compile
+assert prepared == bool(compiled), prepared
+"""
+
+
+def test_loading_compiled_code_does_not_prepare_to_compile(tmp_path):
+    (tmp_path / "few_kernels.py").write_text(KERNELS)
+    paths = [str(tmp_path), *sys.path]
+    environment = {
+        **os.environ,
+        "NUMBA_CACHE_DIR": str(tmp_path / "cache"),
+        "PYTHONPATH": os.pathsep.join(paths),
+    }
+    for compiled in ("all", "none", "some", "none"):
+        done = subprocess.run(
+            [sys.executable, "-c", CALL, compiled],
+            capture_output=True,
+            text=True,
+            env=environment,
+            check=False,
+        )
+        assert done.returncode == 0, (compiled, done.stderr)
