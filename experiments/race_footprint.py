@@ -2,116 +2,213 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
-import os
 import statistics
 import subprocess
-import sys
+import tempfile
+import time
 from pathlib import Path
 
+from experiments.fresh import answers, command, environment
 from experiments.race_data import REAL
 from experiments.race_report import versions
 
+OURS = "southwell"
+MODULES = {OURS: "bcd", "scikit-learn": "sklearn", "celer": "celer", "skglm": "skglm"}
+SAME = "fit_intercept=False, tol=1e-6"
+LOGISTIC = f"LogisticRegression(C=C, l1_ratio=1.0, {SAME}"
+# model: solver: what is imported from where, and what is fitted to X and y
 FITS = {
-    "southwell": "from bcd import Lasso; Lasso(alpha, fit_intercept=False, tol=1e-6).fit(X, y)",
-    "scikit-learn": "from sklearn.linear_model import Lasso; "
-    "Lasso(alpha, fit_intercept=False, tol=1e-6, max_iter=10**6).fit(X, y)",
-    "celer": "from celer import Lasso; Lasso(alpha, fit_intercept=False, tol=1e-6).fit(X, y)",
-    "skglm": "from skglm import Lasso; Lasso(alpha, fit_intercept=False, tol=1e-6).fit(X, y)",
+    "Lasso": {
+        OURS: ("from bcd import Lasso", f"Lasso(alpha, {SAME})"),
+        "scikit-learn": (
+            "from sklearn.linear_model import Lasso",
+            f"Lasso(alpha, {SAME}, max_iter=10**6)",
+        ),
+        "celer": ("from celer import Lasso", f"Lasso(alpha, {SAME})"),
+        "skglm": ("from skglm import Lasso", f"Lasso(alpha, {SAME})"),
+    },
+    "ElasticNet": {
+        OURS: ("from bcd import ElasticNet", f"ElasticNet(alpha=alpha, {SAME})"),
+        "scikit-learn": (
+            "from sklearn.linear_model import ElasticNet",
+            f"ElasticNet(alpha=alpha, {SAME}, max_iter=10**6)",
+        ),
+        "celer": ("from celer import ElasticNet", f"ElasticNet(alpha=alpha, {SAME})"),
+        "skglm": ("from skglm import ElasticNet", f"ElasticNet(alpha=alpha, {SAME})"),
+    },
+    "LogisticRegression, l1": {
+        OURS: ("from bcd import LogisticRegression", f"{LOGISTIC})"),
+        "scikit-learn": (
+            "from sklearn.linear_model import LogisticRegression",
+            f"{LOGISTIC}, solver='liblinear', max_iter=10**6)",
+        ),
+        "celer": (
+            "from celer import LogisticRegression",
+            f"LogisticRegression(C=C, {SAME})",
+        ),
+        "skglm": (
+            "from skglm import SparseLogisticRegression",
+            f"SparseLogisticRegression(1.0 / C / len(y), {SAME})",
+        ),
+    },
+    "LinearSVC": {
+        OURS: ("from bcd import LinearSVC", f"LinearSVC(loss='hinge', {SAME})"),
+        "scikit-learn": (
+            "from sklearn.svm import LinearSVC",
+            f"LinearSVC(loss='hinge', {SAME}, max_iter=10**6)",
+        ),
+        "skglm": ("from skglm import LinearSVC", f"LinearSVC({SAME})"),
+    },
 }
-MODULES = {"southwell": "bcd", "scikit-learn": "sklearn", "celer": "celer", "skglm": "skglm"}
-SMALL = """
-import time, numpy as np
-rng = np.random.default_rng(0)
-X = np.asfortranarray(rng.standard_normal((200, 300))); y = X[:, 0] + rng.standard_normal(200)
-alpha = 0.1
-start = time.perf_counter()
-import sklearn.linear_model
-imported = time.perf_counter()
-{fit}
-print(imported - start, time.perf_counter() - start)
+PENALTIES = """
+def penalties(X, y):
+    largest = float(abs(X.T @ y).max())
+    return largest / len(y) / {fraction}, 2.0 * {fraction} / largest  # alpha and C
 """
+DENSE = """
+import time, numpy as np
+{penalties}
+rng = np.random.default_rng(0)
+X = np.asfortranarray(rng.standard_normal((200, 300)))
+y = np.sign(X[:, 0] + rng.standard_normal(200))
+alpha, C = penalties(X, y)
+import sklearn.linear_model, sklearn.svm
+start = time.perf_counter()
+{load}
+{fit}.fit(X, y)
+print(time.perf_counter() - start)
+"""
+# a small fit first: compiled code and libraries are not what is asked for
 LARGE = """
-import numpy as np
+import numpy as np, scipy.sparse as sp
+from experiments.fresh import answers, command, environment
 from experiments.race_data import real
-X, y = real("{data}")
-y = y - y.mean()
-alpha = float(abs(X.T @ y).max()) / len(y) / {fraction}
+{penalties}
 
 def memory(field):
     with open("/proc/self/status") as stream:
         return next(int(line.split()[1]) for line in stream if line.startswith(field)) / 1024
 
-import sklearn.linear_model
 {load}
+X = sp.random(200, 300, 0.1, format="{form}", random_state=np.random.default_rng(0))
+y = np.sign(X @ np.ones(300) - 15.0)
+alpha, C = penalties(X, y)
+{fit}.fit(X, y)
+X, y = real("{data}")
+X = sp.{form}_matrix(X)
+alpha, C = penalties(X, y)
 before = memory("VmRSS")
 with open("/proc/self/clear_refs", "w") as stream:
     stream.write("5")  # the peak counts from here
-{fit}
-print(before, memory("VmHWM"))
+print((X.data.nbytes + X.indices.nbytes + X.indptr.nbytes) / 2**20, before, flush=True)
+{fit}.fit(X, y)
+print(memory("VmHWM"))
 """
 DATA = "news20_bigrams"
-FRACTIONS = (20, 100)
+FRACTION = 20
+ROWS = "LinearSVC"  # is given rows, others columns
 
 
-def _ask(code: str, limit_s: float) -> list[float] | None:
-    try:
-        done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", code],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=limit_s,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        )
-    except (subprocess.TimeoutExpired, subprocess.CalledProcessError):
-        return None
-    return [float(word) for word in done.stdout.split()]
+def installed(model: str) -> dict[str, tuple[str, str]]:
+    """Return the solvers of a model that can be asked: import and constructor."""
+    return {
+        name: fit for name, fit in FITS[model].items() if importlib.util.find_spec(MODULES[name])
+    }
 
 
-def installed() -> list[str]:
-    """Return the solvers that can be asked."""
-    return [name for name, module in MODULES.items() if importlib.util.find_spec(module)]
+def first_fit(fit: tuple[str, str], folder: Path, cache: str = "compiled") -> float:
+    """Seconds of the import and the first fit in a fresh process that has scikit-learn loaded."""
+    code = DENSE.format(penalties=PENALTIES.format(fraction=FRACTION), load=fit[0], fit=fit[1])
+    (seconds,) = answers(code, environment(folder, cache))
+    return seconds
 
 
-def first_fits(repeats: int) -> list[str]:
-    """Rows of first fits in fresh processes whose compiled code is cached on disk."""
-    rows = ["| solver | importing scikit-learn, s | and the first fit, s |", "| --- | --- | --- |"]
-    for name in installed():
-        code = SMALL.format(fit=FITS[name])
-        _ask(code, 120.0)  # fills the cache
-        asked = [answer for _ in range(repeats) if (answer := _ask(code, 60.0)) is not None]
-        if asked:
-            imported, total = (statistics.median(column) for column in zip(*asked, strict=True))
-            rows.append(f"| {name} | {imported:.2f} | {total:.2f} |")
+def first_fits(folder: Path, repeats: int, limit_s: float) -> list[str]:
+    """Rows of first fits in fresh processes, with compiled code at hand and without."""
+    rows = ["| model | solver | first fit, s | over scikit-learn, s | nothing compiled, s |"]
+    rows.append("| --- " * 5 + "|")
+    for model in FITS:
+        medians = {}
+        for name, fit in installed(model).items():
+            first_fit(fit, folder)  # fills the caches
+            started, times = time.perf_counter(), []
+            while len(times) < repeats and time.perf_counter() - started < limit_s:
+                times.append(first_fit(fit, folder))
+            medians[name] = statistics.median(times)
+        for name, median in medians.items():
+            cold = "-"
+            if name == OURS:
+                cold = f"{first_fit(FITS[model][name], folder, model):.1f}"
+            over = f"{median - medians['scikit-learn']:.2f}"
+            rows.append(f"| {model} | {name} | {median:.3f} | {over} | {cold} |")
     return rows
 
 
-def peaks(limit_s: float) -> list[str]:
+def peak(fit: tuple[str, str], form: str, folder: Path, limit_s: float) -> tuple[list[float], bool]:
+    """Return MB of X, of the process before and at its peak, and whether the fit ended."""
+    code = LARGE.format(
+        penalties=PENALTIES.format(fraction=FRACTION),
+        load=fit[0],
+        fit=fit[1],
+        form=form,
+        data=DATA,
+    )
+    with subprocess.Popen(
+        command(code), stdout=subprocess.PIPE, text=True, env=environment(folder)
+    ) as asked:
+        assert asked.stdout is not None
+        found = [float(word) for word in asked.stdout.readline().split()]
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            asked.wait(limit_s)
+        ended = asked.poll() is not None
+        if not ended:
+            status = Path(f"/proc/{asked.pid}/status").read_text()
+            asked.kill()
+            kilobytes = status.partition("VmHWM:")[2].split()[0]
+            return [*found, int(kilobytes) / 1024], ended
+        return [*found, float(asked.stdout.read())], ended
+
+
+def peaks(folder: Path, limit_s: float) -> list[str]:
     """Rows of the memory that a fit takes beyond the data."""
-    rows = ["| solver | lambda_max / | data, MB | beyond it at the peak, MB |", "| --- " * 4 + "|"]
-    for fraction in FRACTIONS:
-        for name in installed():
-            load, _, _ = FITS[name].partition(";")
-            settings = {"data": DATA, "fraction": fraction, "load": load, "fit": FITS[name]}
-            answer = _ask(LARGE.format(**settings), limit_s)
-            if answer is None:
-                rows.append(f"| {name} | {fraction} | - | not within {limit_s:g} s |")
-            else:
-                before, peak = answer
-                rows.append(f"| {name} | {fraction} | {before:.0f} | {peak - before:.0f} |")
+    rows = ["| model | solver | X, MB | beyond it at the peak, MB | of X |", "| --- " * 5 + "|"]
+    for model in FITS:
+        for name, fit in installed(model).items():
+            form = "csr" if model == ROWS else "csc"
+            (size, before, highest), ended = peak(fit, form, folder, limit_s)
+            beyond, mark = highest - before, "" if ended else "> "
+            share = f"{mark}{beyond / size:.1f}"
+            rows.append(f"| {model} | {name} | {size:.0f} | {mark}{beyond:.0f} | {share} |")
     return rows
 
 
-def write_footprint(folder: Path, repeats: int = 3, limit_s: float = 15.0) -> None:
+def write_footprint(folder: Path, repeats: int = 5, limit_s: float = 10.0) -> None:
     """Measure and write ``linear_models_footprint.md``."""
-    lines = ["# Sparse linear models: first fits and memory", ""]
-    lines += ["Written by `python -m experiments linear_models --footprint`.", ""]
-    lines += [f"Lasso on 200 x 300, medians of {repeats} fresh processes:", ""]
-    lines += first_fits(repeats)
-    if (REAL / f"{DATA}.npz").is_file():
-        lines += ["", f"Lasso on {DATA}, tol 1e-6, resident memory of the process:", ""]
-        lines += peaks(limit_s)
+    lines = [
+        "# Sparse linear models: first fits and memory",
+        "",
+        "Written by `python -m experiments linear_models --footprint --publish`.",
+        "",
+        f"Importing the solver and its first fit, on dense 200 x 300 at lambda_max/{FRACTION} "
+        f"(SVM: C=1), in a fresh process that has loaded scikit-learn: medians of up to {repeats} "
+        "processes. southwell's compiled code comes from numba's cache on disk, but in the last "
+        "column, which is of one process; skglm compiles in each process, the others at their "
+        "installation.",
+        "",
+    ]
+    with tempfile.TemporaryDirectory() as place:
+        lines += first_fits(Path(place), repeats, limit_s)
+        if (REAL / f"{DATA}.npz").is_file():
+            lines += [
+                "",
+                f"Peak memory of a fit on {DATA} (18847 x 763385, columns; SVM: rows) at "
+                f"lambda_max/{FRACTION}, SVM: C=1, beyond that of the process with X loaded and a "
+                f"small fit done. `>`: stopped after {limit_s:g} s.",
+                "",
+                *peaks(Path(place), limit_s),
+            ]
     lines += ["", f"{versions()}.", ""]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "linear_models_footprint.md").write_text("\n".join(lines))

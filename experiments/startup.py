@@ -8,11 +8,11 @@ import argparse
 import os
 import platform
 import statistics
-import subprocess
-import sys
 import tempfile
 from importlib import metadata
 from pathlib import Path
+
+from experiments.fresh import answers, environment
 
 IMPORTS = ("numpy", "sklearn.linear_model", "numba", "graphs", "problems", "bcd", "planning")
 FIRST_CALLS = {
@@ -37,31 +37,28 @@ FIRST_CALLS = {
 }
 
 
-def seconds(setup: str, statement: str, cache: Path) -> float:
-    """Time ``statement`` after ``setup`` in a fresh process whose compiled code is in ``cache``."""
+def seconds(setup: str, statement: str, folder: Path, cache: str) -> float:
+    """Time ``statement`` after ``setup`` in a fresh process with compiled code in ``cache``."""
     clock = "time.perf_counter()"
     code = f"import time; {setup}; start = {clock}; {statement}; print({clock} - start)"
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache)}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-    )
-    return float(done.stdout)
+    (found,) = answers(code, environment(folder, cache))
+    return found
 
 
 def measure(repeats: int) -> list[tuple[str, str, float]]:
-    """Rows of (what, cache, seconds); the cold cache is an empty folder, so it runs once."""
+    """Rows of (what, cache, seconds); with an empty cache each runs once, and fills it."""
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        warm = Path(folder)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
         for name in IMPORTS:
-            seconds("pass", f"import {name}", warm)
-            times = [seconds("pass", f"import {name}", warm) for _ in range(repeats)]
+            asked = ("pass", f"import {name}", folder, "imports")
+            seconds(*asked)  # writes bytecode
+            times = [seconds(*asked) for _ in range(repeats)]
             rows.append((f"import {name}", "warm", statistics.median(times)))
-        for name, (setup, statement) in FIRST_CALLS.items():
-            with tempfile.TemporaryDirectory() as empty:
-                rows.append((name, "cold", seconds(setup, statement, Path(empty))))
-            seconds(setup, statement, warm)
-            times = [seconds(setup, statement, warm) for _ in range(repeats)]
+        for number, (name, (setup, statement)) in enumerate(FIRST_CALLS.items()):
+            asked = (setup, statement, folder, f"call{number}")
+            rows.append((name, "cold", seconds(*asked)))
+            times = [seconds(*asked) for _ in range(repeats)]
             rows.append((name, "warm", statistics.median(times)))
     return rows
 
