@@ -144,6 +144,7 @@ def plain_squares_sparse(data, indices, indptr, n, centered, r, means, out, c):
     """Do the same on compressed sparse columns of n samples, all of weight one.
 
     centered : whether the part along the column of ones is taken out
+    means : (p,), zero; else not touched, so that its memory is never taken
     """
     for j in range(len(indptr) - 1):
         start, stop = np.uint64(indptr[j]), np.uint64(indptr[j + 1])
@@ -152,10 +153,10 @@ def plain_squares_sparse(data, indices, indptr, n, centered, r, means, out, c):
             for slot in range(start, stop):
                 mean += data[slot]
             mean /= n
+            means[j] = mean
         for slot in range(start, stop):
             value = data[slot] - mean
             square += value * value
-        means[j] = mean
         out[j] = square + mean * mean * (n - np.int64(stop - start))
         if len(r):
             total = 0.0

@@ -82,7 +82,7 @@ def correlate_target(design: Design, b: Vector, columns: Columns) -> Vector:
     if design.first is not None:
         known, c = design.first
         if np.abs(known - b).max() <= SAME * np.abs(b).max():
-            return c[columns]
+            return c if len(columns) == len(c) else c[columns]
     return design.correlate(b, columns)
 
 
@@ -185,7 +185,7 @@ class SparseDesign:
         self.first: tuple[Vector, Vector] | None = None
         self.parts = _parts(matrix)
         self.weight, self.shift = _weight_and_shift(self)
-        self.means, self.squares = np.empty(self.shape[1]), np.empty(self.shape[1])
+        self.means, self.squares = np.zeros(self.shape[1]), np.empty(self.shape[1])
         if root is None and (u == 1.0).all():  # or without an intercept
             b = np.empty(0) if target is None else np.array(project_out(u, target))
             c = np.empty(0 if target is None else self.shape[1])

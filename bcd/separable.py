@@ -56,9 +56,16 @@ def separable(
     """
     low, high = (-np.inf, np.inf) if bounds is None else bounds
     weights = np.ascontiguousarray(l1, dtype=np.float64)
-    shrink, lower, upper = (
-        np.array(np.broadcast_to(part, weights.shape), dtype=np.float64) for part in (l2, low, high)
-    )
+    shrink, lower, upper = (_filled(part, weights.shape) for part in (l2, low, high))
     if positive:
         lower = np.maximum(lower, 0.0)
     return Separable(weights, shrink, lower, upper)
+
+
+def _filled(part: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return an array as kernels take it: the given one where it is one already."""
+    if isinstance(part, np.ndarray) and part.shape == shape and part.dtype == np.float64:
+        return np.require(part, requirements=("C", "W"))
+    if not np.any(part):
+        return np.zeros(shape)  # takes no memory until it is written to
+    return np.array(np.broadcast_to(part, shape), dtype=np.float64)

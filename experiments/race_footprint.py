@@ -133,7 +133,8 @@ def first_fits(folder: Path, repeats: int, limit_s: float) -> list[str]:
         medians = {}
         for name, fit in installed(model).items():
             first_fit(fit, folder)  # fills the caches
-            started, times = time.perf_counter(), []
+            started = time.perf_counter()
+            times: list[float] = []
             while len(times) < repeats and time.perf_counter() - started < limit_s:
                 times.append(first_fit(fit, folder))
             medians[name] = statistics.median(times)

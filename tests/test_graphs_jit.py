@@ -113,7 +113,8 @@ assert few_kernels.squares(values).tolist() == [9.0, 16.0]
 if sys.argv[1] == "some":
     few_kernels.norm._cache.flush()
 assert few_kernels.norm(values) == 5.0
-compiled = sum(sum(kernel.stats.cache_misses.values()) for kernel in (few_kernels.squares, few_kernels.norm))
+called = few_kernels.squares, few_kernels.norm
+compiled = sum(sum(kernel.stats.cache_misses.values()) for kernel in called)
 assert compiled == {"none": 0, "some": 1, "all": 2}[sys.argv[1]], compiled
 prepared = "numba.typed.dictimpl" in sys.modules  # among what numba imports to compile
 assert prepared == bool(compiled), prepared

@@ -102,7 +102,6 @@ def solve_quietly(
     ):
         result = _solve_whole(design, b, l1, l2, bounds is not None, absolute_tol, start, memory)
     if result is None:
-        factor = np.ones(n_features) if penalty_factor is None else penalty_factor
         bar = ProgressBar(name, absolute_tol) if verbose else None
 
         def report(progress):
@@ -113,8 +112,8 @@ def solve_quietly(
         result = solve_working_sets(
             design,
             b,
-            l1 * factor,
-            l2 * factor,
+            np.full(n_features, l1) if penalty_factor is None else l1 * penalty_factor,
+            l2 if penalty_factor is None else l2 * penalty_factor,
             bounds=bounds,
             x0=start,
             tol=absolute_tol,

@@ -287,6 +287,12 @@ def penalty_factors(penalty_factor, n_features: int):
     return np.ones(n_features) if factor is None else factor
 
 
+def split_penalty(penalty_factor, n_features: int, strength: float, l1_ratio: float):
+    """Return each feature's l1 and l2 penalty."""
+    factor = penalty_factors(penalty_factor, n_features)
+    return factor * (strength * l1_ratio), factor * (strength * (1.0 - l1_ratio))
+
+
 def check_class_weight(class_weight) -> None:
     """Raise unless it is None, ``"balanced"`` or a dict of finite numbers, not negative."""
     named = class_weight is None or (isinstance(class_weight, str) and class_weight == "balanced")

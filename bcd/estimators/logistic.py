@@ -23,10 +23,10 @@ from bcd.estimators._offsets import as_given, without_offsets
 from bcd.estimators._validation import (
     check_class_weight,
     check_number,
-    penalty_factors,
     read_sample_weight,
     read_samples,
     refuse_infinite,
+    split_penalty,
 )
 from bcd.progress import reporting
 from bcd.softmax import solve_softmax
@@ -193,7 +193,7 @@ class LogisticRegression(LogisticClassifier):
         X, offsets = without_offsets(X, self.fit_intercept)
         classes, label = read_labels(y)
         weights = weigh_samples(self.class_weight, sample_weight, classes, label, y)
-        factor = penalty_factors(self.penalty_factor, X.shape[1])
+        l1, l2 = split_penalty(self.penalty_factor, X.shape[1], strength, l1_ratio)
         bounds = read_bounds(self.bounds, X.shape[1], False)
         coef, intercept, result = fit_classes(
             X,
@@ -201,8 +201,8 @@ class LogisticRegression(LogisticClassifier):
             len(classes),
             weights,
             bounds=bounds,
-            l1=factor * (strength * l1_ratio),
-            l2=factor * (strength * (1.0 - l1_ratio)),
+            l1=l1,
+            l2=l2,
             fit_intercept=self.fit_intercept,
             tol=self.tol,
             max_iter=self.max_iter,

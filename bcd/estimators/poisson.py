@@ -8,7 +8,7 @@ from bcd.estimators._base import LinearRegressor, check_settings, restoring
 from bcd.estimators._glm import fit_scores, last_solution
 from bcd.estimators._least_squares import read_bounds
 from bcd.estimators._offsets import as_given, without_offsets
-from bcd.estimators._validation import penalty_factors, read_sample_weight, read_samples
+from bcd.estimators._validation import read_sample_weight, read_samples, split_penalty
 from problems.losses import POISSON
 
 
@@ -136,7 +136,7 @@ class PoissonRegressor(LinearRegressor):
         if not (y @ weights > 0.0):
             raise ValueError("y must hold a count above zero, got zeros only (weights regarded).")
         weights = weights / weights.sum()
-        factor = penalty_factors(self.penalty_factor, X.shape[1])
+        l1, l2 = split_penalty(self.penalty_factor, X.shape[1], self.alpha, self.l1_ratio)
         bounds = read_bounds(self.bounds, X.shape[1], False)
         result, _ = fit_scores(
             X,
@@ -144,8 +144,8 @@ class PoissonRegressor(LinearRegressor):
             weights,
             tag=POISSON,
             intercept=self.fit_intercept,
-            l1=factor * (self.alpha * self.l1_ratio),
-            l2=factor * (self.alpha * (1.0 - self.l1_ratio)),
+            l1=l1,
+            l2=l2,
             tol=self.tol,
             max_iter=self.max_iter,
             bounds=bounds,
