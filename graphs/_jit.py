@@ -13,9 +13,11 @@ from numba.core.runtime import rtsys
 from numba.core.types.misc import unliteral
 from numba.extending import intrinsic
 
+from graphs._indexing import KernelCompiler
+
 F = TypeVar("F", bound=Callable)
 
-OPTIONS = {"nogil": True, "error_model": "numpy"}
+OPTIONS = {"nogil": True, "error_model": "numpy", "pipeline_class": KernelCompiler}
 
 
 # Without reference counts functions of many arrays compile in half the time, and are called faster.
