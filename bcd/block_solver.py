@@ -30,6 +30,7 @@ class Memory:
     books: tuple[NDArray, NDArray] | None = None  # at x: the residual r and A' r
     correlation: NDArray | None = None  # A' b
     whole: WholeProblem | None = None  # where there are so few features that all are the set
+    n_penalties: int = 1  # that are to be solved for, which share the cost of a Gram matrix
 
 
 class WorkingSet:
@@ -65,6 +66,7 @@ class WorkingSet:
         self.x, self.penalty = x, penalty
         self.energy = float(b @ b)
         self.ridge = ridge_share(design, penalty.l2)
+        self.n_penalties = memory.n_penalties
         self.problem, self.columns = memory.problem, memory.block
         self.inside = np.zeros(len(x), dtype=np.bool_)
         self.inside[self.columns] = True
@@ -122,7 +124,8 @@ class WorkingSet:
             Whether the block was solved to the end, as far as it could be.
         """
         n_free = min(n_free, len(self.b), len(self))
-        if self.by_residual and residual_pays(self.design, self.columns, n_free, self.ridge):
+        sizes = (n_free, self.ridge, self.n_penalties)
+        if self.by_residual and residual_pays(self.design, self.columns, *sizes):
             enough = max(INNER_TOL * tol, gap * (STATION_SHARE if ease > 1.0 else BLOCK_SHARE))
             part, penalty = self.x[self.columns], self.penalty.take(self.columns)
             penalty = penalty._replace(l1=ease * penalty.l1)

@@ -106,7 +106,7 @@ def _whole(
 class _Path:
     def __init__(self, design, target, alphas, l1_ratio: float, tol: float, settings: dict):
         self.design, self.target, self.alphas, self.l1_ratio = design, target, alphas, l1_ratio
-        self.tol, self.settings, self.memory = tol, settings, Memory()
+        self.tol, self.settings, self.memory = tol, settings, Memory(n_penalties=len(alphas))
         self.b = project_out(design.u, target)
         self.limit = tol * float(self.b @ self.b)
         self.columns = nonzero_columns(design)

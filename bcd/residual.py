@@ -32,6 +32,7 @@ ENTRIES = 1000  # of a column, times: squared supports above it are dearer to fa
 APART = 18.0  # columns times l2 share: sweeps then end before a Gram matrix would be made
 MANY_COLUMNS = 200  # and not fewer than samples: these are swept, not factored, from an l2 share of
 RIDGE = 0.01  # on
+MANY_SAMPLES = 4  # times the columns: sweeps on a Gram matrix that is there are much cheaper then
 SWEEPS = 5  # at a time at most, the first one over the zeros too; twice as many, where so many
 MAX_SWEEPS = 640  # or fewer did not halve the gap
 SHARE = 0.3  # of the gap asked for: a first sweep that decreases the objective by less is the last
@@ -53,10 +54,19 @@ def ridge_share(design: Design, l2: Vector) -> float:
 
 
 def residual_pays(
-    design: Design, columns: NDArray[np.int32], n_free: int, ridge: float = 0.0
+    design: Design,
+    columns: NDArray[np.int32],
+    n_free: int,
+    ridge: float = 0.0,
+    n_penalties: int = 1,
 ) -> bool:
-    """Tell whether ``n_free`` of these columns are solved sooner without their Gram matrix."""
+    """Tell whether ``n_free`` of these columns are solved sooner without their Gram matrix.
+
+    Where several penalties share the Gram matrix, sweeps on it must be dearer too.
+    """
     k = len(columns)
+    if n_penalties > 1 and isinstance(design, DenseDesign) and MANY_SAMPLES * k <= design.shape[0]:
+        return False
     if ridge * k >= APART or (ridge >= RIDGE and k >= max(MANY_COLUMNS, design.shape[0])):
         return True
     if not isinstance(design, SparseDesign) or len(columns) == 0:

@@ -28,6 +28,8 @@ FAMILIES: dict[str, tuple[str, dict, str]] = {
     "nnls": ("experiments.race_squares", {"kind": "nnls"}, "nonnegative least squares"),
     "path": ("experiments.race_squares", {"kind": "path"}, "Lasso paths of 100 penalties"),
     "cv": ("experiments.race_squares", {"kind": "cv"}, "5-fold LassoCV"),
+    "enet_path": ("experiments.race_squares", {"kind": "enet_path"}, "elastic net paths"),
+    "enet_cv": ("experiments.race_squares", {"kind": "enet_cv"}, "5-fold ElasticNetCV"),
     "positive": ("experiments.race_lasso", {"kind": "positive"}, "nonnegative Lasso"),
     "logistic_l1": ("experiments.race_logistic", {"kind": "l1"}, "l1 logistic regression"),
     "logistic_l2": ("experiments.race_logistic", {"kind": "l2"}, "l2 logistic regression"),

@@ -1,8 +1,9 @@
-"""Races around the Lasso: nonnegative least squares, 100-point paths, cross-validation."""
+"""Races around the Lasso and the elastic net: nonnegative squares, paths, cross-validation."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import scipy.optimize
@@ -18,8 +19,9 @@ N_ALPHAS = 100
 PATH_DATA = ("diabetes", "colon", "leukemia", "isolet", "AR(0.9) 500 x 5000", "basehock")
 CV_DATA = ("diabetes", "colon", "leukemia", "AR(0.9) 200 x 2000", "basehock")
 NNLS_DATA = ("digits", "isolet, magnitudes", "basehock", "uniform 2000 x 300")
-QUICK = {"path": ("diabetes", "colon"), "cv": ("diabetes",), "nnls": ("digits",)}
+QUICK_PATH, QUICK_CV, QUICK_NNLS = ("diabetes", "colon"), ("diabetes",), ("digits",)
 CV_FRACTION = 1e-2
+PATH_RATIO, CV_RATIOS = 0.5, [0.5, 0.9]  # l1_ratio of the elastic nets
 
 
 def nonnegative_gap(X, y, coef) -> float:
@@ -79,37 +81,54 @@ def _nonnegative(data: str):
     return (abs(X) if sp.issparse(X) else np.asfortranarray(np.abs(X))), y
 
 
-def path_cell(data: str, X, y) -> Cell:
+def path_cell(data: str, X, y, l1_ratio: float = 1.0) -> Cell:
     """Build the cell of a path to ``alpha_max / 100``: the worst gap of its 100 points counts."""
     y = y - y.mean()
-    largest = float(np.abs(X.T @ y).max()) / len(y)
+    largest = float(np.abs(X.T @ y).max()) / len(y) / l1_ratio
     alphas = np.geomspace(largest, largest / 100, N_ALPHAS)
     at_zero = 0.5 * float(y @ y) / len(y)
 
     def gap(coefs) -> float:
-        return max(lasso_gap(X, y, coefs[:, k], alphas[k])[1] / at_zero for k in range(1, N_ALPHAS))
+        gaps = [lasso_gap(X, y, coefs[:, k], alphas[k], l1_ratio)[1] for k in range(1, N_ALPHAS)]
+        return max(gaps) / at_zero
 
+    grid = {"alphas": alphas, "l1_ratio": l1_ratio}
     solvers = {
-        OURS: lambda tol: bcd.lasso_path(X, y, alphas=alphas, tol=0.5 * tol)[1],
-        "scikit-learn": lambda tol: sklearn.linear_model.lasso_path(
-            X, y, alphas=alphas, tol=0.5 * tol, max_iter=10**7
+        OURS: lambda tol: bcd.enet_path(X, y, tol=0.5 * tol, **grid)[1],
+        "scikit-learn": lambda tol: sklearn.linear_model.enet_path(
+            X, y, tol=0.5 * tol, max_iter=10**7, **grid
         )[1],
     }
-    celer, adelie = peer("celer"), peer("adelie")
+    celer, adelie, skglm = peer("celer"), peer("adelie"), peer("skglm")
     if celer is not None:
         solvers["celer"] = lambda tol: celer.celer_path(
-            X, y, pb="lasso", alphas=alphas, tol=0.5 * tol, max_iter=1000
+            X, y, pb="lasso", tol=0.5 * tol, max_iter=1000, **grid
         )[1]
     if adelie is not None:
-        solvers["adelie"] = lambda tol: _adelie_path(adelie, X, y, alphas, tol)
-    return Cell("path", data, "to /100", gap, solvers, 15.0)
+        solvers["adelie"] = lambda tol: _adelie_path(adelie, X, y, alphas, l1_ratio, tol)
+    if skglm is not None and l1_ratio < 1.0:
+        solvers["skglm"] = lambda tol: _skglm_path(skglm, X, y, alphas, l1_ratio, tol)
+    return Cell("enet_path" if l1_ratio < 1.0 else "path", data, "to /100", gap, solvers, 15.0)
 
 
-def _adelie_path(adelie, X, y, alphas, tol):
+def _skglm_path(skglm, X, y, alphas, l1_ratio, tol):
+    """Follow the path with skglm; its tolerance is on the largest subgradient."""
+    model = skglm.ElasticNet(
+        l1_ratio=l1_ratio,
+        fit_intercept=False,
+        tol=tol * float(alphas[0]) * l1_ratio,
+        max_iter=1000,
+        warm_start=True,
+    )
+    return model.path(X, y, alphas)[1]
+
+
+def _adelie_path(adelie, X, y, alphas, l1_ratio, tol):
     wrap = adelie.matrix.sparse if sp.issparse(X) else adelie.matrix.dense
     state = adelie.grpnet(
         wrap(X, method="naive"),
         adelie.glm.gaussian(y),
+        alpha=l1_ratio,
         penalty=np.ones(X.shape[1]),
         lmda_path=alphas,
         tol=1e-2 * tol,
@@ -121,38 +140,49 @@ def _adelie_path(adelie, X, y, alphas, tol):
     return np.asarray(state.betas.todense()).T
 
 
-def cv_cell(data: str, X, y) -> Cell:
+def cv_cell(data: str, X, y, l1_ratios: list[float] | None = None) -> Cell:
     """Build the cell of 5-fold cross-validation, 100 penalties to ``alpha_max / 100``.
 
-    What a solver returns is the fit at the penalty that it chose; the gap is that of the fit.
+    Of the Lasso, or with ``l1_ratios`` of the elastic net, between which it chooses too. What a
+    solver returns is the fit at the penalty that it chose; the gap is that of the fit.
     """
-    n_samples = len(y)
     at_zero = 0.5 * float(np.var(y))
-    settings = {"eps": CV_FRACTION, "cv": 5}
+    settings: dict = {"eps": CV_FRACTION, "cv": 5}
+    if l1_ratios is not None:
+        settings["l1_ratio"] = l1_ratios
 
     def gap(answer) -> float:
-        alpha, coef = answer[0], answer[1:]
-        return lasso_gap(X, y, coef, alpha, centered=True)[1] / at_zero
+        alpha, l1_ratio, coef = answer[0], answer[1], answer[2:]
+        return lasso_gap(X, y, coef, alpha, l1_ratio, centered=True)[1] / at_zero
 
-    def solver(kind, **extra):
+    def solver(module, **extra):
+        kind = module.LassoCV if l1_ratios is None else module.ElasticNetCV
+
         def solve(tol):
             model = kind(tol=0.5 * tol, **settings, **extra).fit(X, y)
-            return np.concatenate([[model.alpha_], model.coef_])
+            l1_ratio = 1.0 if l1_ratios is None else model.l1_ratio_
+            return np.concatenate([[model.alpha_, l1_ratio], model.coef_])
 
         return solve
 
     solvers = {
-        OURS: solver(bcd.LassoCV, alphas=N_ALPHAS),
-        "scikit-learn": solver(sklearn.linear_model.LassoCV, alphas=N_ALPHAS, max_iter=10**6),
+        OURS: solver(bcd, alphas=N_ALPHAS),
+        "scikit-learn": solver(sklearn.linear_model, alphas=N_ALPHAS, max_iter=10**6),
     }
     celer = peer("celer")
-    if celer is not None and n_samples:
-        solvers["celer"] = solver(celer.LassoCV, n_alphas=N_ALPHAS, max_iter=1000)
-    return Cell("cv", data, "5 folds", gap, solvers, 30.0)
+    if celer is not None:
+        solvers["celer"] = solver(celer, n_alphas=N_ALPHAS, max_iter=1000)
+    return Cell("cv" if l1_ratios is None else "enet_cv", data, "5 folds", gap, solvers, 30.0)
 
 
-BUILDERS = {"nnls": nnls_cell, "path": path_cell, "cv": cv_cell}
-DATA = {"nnls": NNLS_DATA, "path": PATH_DATA, "cv": CV_DATA}
+# how a cell is built, on which data, and on which of them where time is short
+FAMILIES: dict[str, tuple[Callable[..., Cell], tuple[str, ...], tuple[str, ...]]] = {
+    "nnls": (nnls_cell, NNLS_DATA, QUICK_NNLS),
+    "path": (path_cell, PATH_DATA, QUICK_PATH),
+    "cv": (cv_cell, CV_DATA, QUICK_CV),
+    "enet_path": (partial(path_cell, l1_ratio=PATH_RATIO), PATH_DATA, QUICK_PATH),
+    "enet_cv": (partial(cv_cell, l1_ratios=CV_RATIOS), CV_DATA, QUICK_CV),
+}
 
 
 def small_cells(kind: str) -> list[Cell]:
@@ -162,12 +192,13 @@ def small_cells(kind: str) -> list[Cell]:
     for name, n_features in (("few", 12), ("many", 150)):
         X = np.asfortranarray(rng.random((60, n_features)))
         problems.append((name, X, X[:, :40].sum(axis=1) + 0.1 * rng.standard_normal(60)))
-    return [BUILDERS[kind](*problem) for problem in problems]
+    return [FAMILIES[kind][0](*problem) for problem in problems]
 
 
 def cells(quick: bool, kind: str) -> Iterator[Cell]:
     """Every data set of the family."""
-    for name in QUICK[kind] if quick else DATA[kind]:
+    build, everything, few = FAMILIES[kind]
+    for name in few if quick else everything:
         data = _nonnegative(name) if kind == "nnls" else load(name)
         if data is not None:
-            yield BUILDERS[kind](name, data[0], data[1])
+            yield build(name, data[0], data[1])

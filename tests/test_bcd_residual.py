@@ -203,3 +203,11 @@ def test_the_books_that_a_working_set_leaves_are_those_of_its_solution(intercept
     np.testing.assert_allclose(pull, A[:, columns].T @ r, atol=1e-10)
     assert block.solve(b - A @ x, 40, tol=1e-12 * (b @ b), ease=1.0, gap=0.0)
     assert block.books is None  # so precise a residual is computed anew
+
+
+def test_penalties_of_a_path_share_a_gram_matrix_where_samples_are_many():
+    design = make_design(np.asfortranarray(np.ones((1000, 300))), np.empty(0))
+    columns = np.arange(250, dtype=np.int32)
+    assert residual_pays(design, columns, 100, 0.1)
+    assert not residual_pays(design, columns, 100, 0.1, 2)
+    assert residual_pays(design, np.arange(300, dtype=np.int32), 100, 0.1, 2)
