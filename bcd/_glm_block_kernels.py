@@ -128,6 +128,14 @@ def update_gram(row_ptr, row_index, row_value, h, drift, held, G):
 
 
 @kernel
+def pick_square(G, place, out):
+    """Set ``out`` (m, m) to the rows and columns ``place`` (m,) of ``G``."""
+    for a in range(len(place)):
+        for b in range(len(place)):
+            out[a, b] = G[place[a], place[b]]
+
+
+@kernel
 def _new_value(gradient, curvature, u, l1, lower, upper):
     target = curvature * u - gradient
     new = 0.0

@@ -31,6 +31,7 @@ from problems.losses import HUBER, LOGISTIC, POISSON, SQUARED_HINGE
 
 Vector = NDArray[np.float64]
 CHEAP = 1e6  # multiplications of a Gram matrix
+LOOSE = 0.1  # of the gap, that a block is solved to
 FINEST = 1e-3  # of tol, that a complete block is solved to before the run gives up
 SMOOTHNESS = {LOGISTIC: 0.25, HUBER: 1.0, POISSON: np.inf, SQUARED_HINGE: 1.0}
 
@@ -150,7 +151,7 @@ def solve_glm(
         chosen = _greedy_block(scores, design, candidates, c, penalty, in_block, len(support))
         exhausted = len(chosen) == 0 and inner_tol <= FINEST * tol
         if len(chosen):
-            inner_tol = max(0.3 * tol, 0.05 * min(certificate.gap, scores.value))
+            inner_tol = max(0.3 * tol, LOOSE * min(certificate.gap, scores.value))
         elif n_iter == 0:  # nothing to choose: where steps cost little, the last gain many digits
             cheap = block.factor_pays() and block.size**2 * design.shape[0] <= CHEAP
             inner_tol = (1e-8 if cheap else 0.3) * tol

@@ -19,6 +19,7 @@ from bcd._glm_block_kernels import (
     multiply_compressed,
     multiply_squares,
     pairs_of_rows,
+    pick_square,
     take_columns,
     update_gram,
 )
@@ -240,8 +241,9 @@ class SparseBlock:
         update_gram(*self.rows, h, drift, self.held, self.G)
         if len(chosen) == len(self.kept):
             return self.G.copy()
-        place = np.searchsorted(self.kept, chosen)
-        return self.G[np.ix_(place, place)]
+        out = np.empty((len(chosen), len(chosen)))
+        pick_square(self.G, np.searchsorted(self.kept, chosen), out)
+        return out
 
     def inner_products(self, l2: Vector) -> Vector | None:
         """Return None: samples are many where data are sparse."""

@@ -33,6 +33,8 @@ SLOW = 1e-4  # of the gap: a smaller decrease of the objective is none
 PATIENCE = 10  # slow rounds before a block is given up
 NOISE = 1e-14  # of the objective: a gap that small is rounding if a round does not shorten it
 WITHIN_REACH = 0.6  # the same of the next models
+BEYOND = 0.1  # of the gap wanted squared over the objective: a model's squared violation below it
+TURNS = 3e-3  # of the squared violation: conjugate gradients go no further on one support
 NEAR = 0.8  # of its l1 weight: zeros with a smaller slope stay out of a model
 
 
@@ -194,7 +196,7 @@ def _model_step(
         return _smooth_model(scores, block, gradient, x, l2, goal)
     if not block.gram_pays():
         assert isinstance(block, SparseBlock)
-        return _walk_model(scores, block, gradient, x, penalty)
+        return _walk_model(scores, block, gradient, x, penalty, goal)
     chosen = _near_active(gradient - l2 * x, x, l1)
     within_reach = _near_active(gradient - l2 * x, x, l1, WITHIN_REACH)
     G, h = block.nearly_gram(h, chosen, within_reach)
@@ -293,7 +295,7 @@ def solve_definite(matrix: Vector, rhs: Vector) -> Vector:
             return rhs * scale * scale
 
 
-def _walk_model(scores, block: SparseBlock, gradient, x, penalty: Separable):
+def _walk_model(scores, block: SparseBlock, gradient, x, penalty: Separable, goal: float):
     """Minimise the model without a Gram matrix: coordinate sweeps, then conjugate gradients."""
     h, (l1, l2, lower, upper) = scores.curvature, penalty
     total = float(h.sum()) if scores.intercept else 0.0
@@ -303,7 +305,8 @@ def _walk_model(scores, block: SparseBlock, gradient, x, penalty: Separable):
     scaled = np.zeros(len(h))
     state = np.array([0.0, total, slope])
     first = squared_violation(diagonal, gradient, u, l1, lower, upper)
-    tol = accuracy(first, abs(scores.value))
+    size = max(abs(scores.value), 1e-300)
+    tol = max(accuracy(first, size), BEYOND * goal * goal / size)
     chosen = _near_active(gradient - l2 * x, x, l1)
     weights = np.where(h > 0.0, h, 1.0)
 
@@ -333,7 +336,8 @@ def _walk_model(scores, block: SparseBlock, gradient, x, penalty: Separable):
             break
         support = movable(g, u, l1, lower, upper) & (diagonal > 0.0)
         rhs = np.where(support, -(g + l1 * np.sign(u)), 0.0)
-        step = _conjugate_gradients(block, h, total, l2, diagonal, support, rhs, tol)
+        stop = max(tol, TURNS * left)
+        step = _conjugate_gradients(block, h, total, l2, diagonal, support, rhs, stop)
         moved = u + step
         end = limits(u, l1, lower, upper, moved)
         crossing = end != moved
