@@ -22,7 +22,9 @@ from bcd._score_kernels import dual_distance
 from bcd.design import Design, nonzero_columns
 from bcd.duality import ROUNDING
 from bcd.glm_block import block_scores, make_block
-from bcd.glm_newton import Scores, descend_block, solve_definite
+from bcd.glm_model import solve_definite
+from bcd.glm_newton import descend_block
+from bcd.glm_scores import Scores
 from bcd.glm_sweeps import make_sweeps
 from bcd.result import Result, Status
 from bcd.separable import Separable, separable

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from bcd._glm_sweep_kernels import gap_of_sweep, shift_all, start_sweeps, sweep_logistic
 from bcd.design import Design, SparseDesign
-from bcd.glm_newton import NOISE, Scores
+from bcd.glm_newton import NOISE
+from bcd.glm_scores import Scores
 from bcd.separable import Separable
 from problems.losses import LOGISTIC
 

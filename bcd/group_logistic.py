@@ -19,7 +19,7 @@ from bcd.design import Design, nonzero_columns
 from bcd.duality import ROUNDING as ROUNDING_OF_FREE
 from bcd.glm import SMOOTHNESS, DualCertificate
 from bcd.glm_block import make_block
-from bcd.glm_newton import HALVINGS, ROUNDING, Scores
+from bcd.glm_scores import HALVINGS, ROUNDING, Scores
 from bcd.group_duality import groups_that_may_be_active
 from bcd.group_gram import GroupGramProblem, definite_factor, solve_definite
 from bcd.group_loop import Look

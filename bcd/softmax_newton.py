@@ -2,7 +2,7 @@
 
 Each round models the losses by their second-order expansion and minimises the model plus the l1
 terms; a line search follows. Few coordinates that may move: their Hessian is formed, swept over and
-factored (as in ``glm_newton``). Many: coordinate sweeps over the columns where there is an l1 term,
+factored (as in ``glm_model``). Many: coordinate sweeps over the columns where there is an l1 term,
 and conjugate gradients, preconditioned by the diagonal or by one factor that the classes share
 (the Hessian's bound of Boehning, 1992, with the present curvatures in it).
 """
@@ -19,7 +19,7 @@ from bcd._penalty_kernels import feasible_scale, fenchel_gap
 from bcd._softmax_kernels import softmax_distance, sweep_softmax
 from bcd.duality import ROUNDING as PULL_ROUNDING
 from bcd.glm import DualCertificate
-from bcd.glm_newton import NEAR, accuracy, minimise_model, solve_definite
+from bcd.glm_model import NEAR, accuracy, minimise_model, solve_definite
 from bcd.separable import Separable
 from bcd.softmax_block import HALVINGS, SoftmaxBlock, SoftmaxScores
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bcd import LogisticRegression, glm_newton
+from bcd import LogisticRegression, glm_model
 from bcd._glm_choice_kernels import keep_active, list_violators
 from bcd._penalty_kernels import feasible_scale, survey_columns
 from bcd._score_kernels import dual_distance, evaluate_losses, scaled_distance
@@ -43,12 +43,12 @@ def _violation(G, gradient, x, l1, lower, upper, u):
 @pytest.mark.parametrize("factored_here", [0, 96])
 @pytest.mark.parametrize("seed", range(40))
 def test_minimise_model_meets_the_optimality_conditions(seed, factored_here, monkeypatch):
-    monkeypatch.setattr(glm_newton, "FACTORED_HERE", factored_here)
+    monkeypatch.setattr(glm_model, "FACTORED_HERE", factored_here)
     G, gradient, x, l1, lower, upper = _model(seed)
-    u = glm_newton.minimise_model(G, gradient, x, l1, lower, upper, 1e8)
+    u = glm_model.minimise_model(G, gradient, x, l1, lower, upper, 1e8)
     assert (u >= lower).all() and (u <= upper).all()
     start = _violation(G, gradient, x, l1, lower, upper, x)
-    allowed = glm_newton.accuracy(start, 1e8)
+    allowed = glm_model.accuracy(start, 1e8)
     assert _violation(G, gradient, x, l1, lower, upper, u) <= 1.01 * allowed + 1e-24
 
 

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from bcd import LogisticRegression, glm_sweeps
 from bcd._glm_sweep_kernels import gap_of_sweep, shift_all, start_sweeps, sweep_logistic
 from bcd.design import make_design
-from bcd.glm_newton import Scores
+from bcd.glm_scores import Scores
 from bcd.glm_sweeps import Sweeps, make_sweeps
 from bcd.separable import separable
 from experiments.certificates import logistic_gap

@@ -15,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from bcd import LogisticRegression
 from bcd.design import make_design
 from bcd.glm_block import DRIFT, make_block
-from bcd.glm_newton import Scores
+from bcd.glm_scores import Scores
 from experiments.certificates import logistic_gap
 from problems.losses import LOGISTIC
 

@@ -8,7 +8,7 @@ from bcd.design import make_design, refuse_overflow
 from bcd.estimators._base import warn_unless_solved
 from bcd.estimators._offsets import as_moved
 from bcd.glm import solve_glm
-from bcd.glm_newton import Scores
+from bcd.glm_scores import Scores
 from bcd.progress import reporting
 from bcd.result import Result
 

@@ -17,7 +17,7 @@ from bcd.estimators._validation import (
     refuse_large_penalties,
 )
 from bcd.estimators.logistic import read_labels, weigh_samples
-from bcd.glm_newton import Scores
+from bcd.glm_scores import Scores
 from bcd.group_logistic import LogisticGroups
 from bcd.group_loop import run_group_loop
 from bcd.group_structure import read_group_weights, read_groups

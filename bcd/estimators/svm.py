@@ -18,7 +18,7 @@ from bcd.estimators._validation import (
     read_costs,
 )
 from bcd.glm import solve_glm
-from bcd.glm_newton import Scores
+from bcd.glm_scores import Scores
 from bcd.progress import reporting
 from bcd.svm_linear import solve_linear_svm
 from bcd.svm_problem import LinearSVMProblem
