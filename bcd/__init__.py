@@ -10,7 +10,8 @@ from bcd.estimators.label_propagation import LabelPropagation
 from bcd.estimators.lasso import ElasticNet, Lasso
 from bcd.estimators.lasso_cv import ElasticNetCV, LassoCV
 from bcd.estimators.logistic import LogisticRegression
-from bcd.estimators.logistic_path import LogisticPath, LogisticRegressionCV, logistic_path
+from bcd.estimators.logistic_cv import LogisticRegressionCV
+from bcd.estimators.logistic_path import LogisticPath, logistic_path
 from bcd.estimators.multitask import MultiTaskElasticNet, MultiTaskLasso
 from bcd.estimators.nonnegative import NonNegativeLeastSquares
 from bcd.estimators.poisson import PoissonRegressor
