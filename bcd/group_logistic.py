@@ -112,7 +112,11 @@ class LogisticGroups:
         l1, weight = self.l1[places], self.weight[candidates]
         dual = self._free_dual()
         c = -design.correlate(dual, members[places])
+        if scores.intercept:  # what rounding left of the sum is multiplied by means
+            c += design.means[members[places]] * float(dual.sum())
         free = slice(len(c) - self.n_free, len(c))
+        if self.n_free:  # a dense block's columns are centred as they are stored
+            c[free] = -self.block.correlate(dual)[: self.n_free]
         found = self._certify(dual, free, c, self.x[places], l1, weight, ptr)
         excess = np.empty(len(candidates))
         excess_norms(c, l1, ptr, self.positive, excess)

@@ -123,3 +123,17 @@ def test_bad_factors_are_refused_by_name():
     ):
         with pytest.raises(ValueError, match=message):
             GroupLogisticRegression(groups=groups, **settings).fit(X, y)
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1.0, 1e16])
+@pytest.mark.parametrize("offset", [1e6, 1e9])
+def test_free_groups_are_solved_however_far_columns_lie_from_zero(offset, scale):
+    X, y, groups = problem(80, 3)
+    X = np.round(X * 2.0**10) / 2.0**10  # such that the offset costs no digits
+    weights = np.ones(len(groups))
+    weights[[0, 2]] = 0.0
+    settings = {"groups": groups, "weights": weights, "tol": 1e-7}
+    near = GroupLogisticRegression(C=0.1, **settings).fit(X, y)
+    far = GroupLogisticRegression(C=0.1 / scale, **settings).fit((X + offset) * scale, y)
+    assert far.dual_gap_ <= 1e-7 * 80 * np.log(2.0)
+    np.testing.assert_allclose(far.coef_ * scale, near.coef_, atol=1e-3)
