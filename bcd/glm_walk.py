@@ -24,7 +24,7 @@ from bcd.separable import Separable
 Vector = NDArray[np.float64]
 CG_STEPS = 500
 LOOSE = 50.0  # times the accuracy of other models, that smooth ones are solved to
-BEYOND = 0.1  # of the gap wanted squared over the objective: a model's squared violation below it
+BEYOND = 1e-3  # of the gap wanted squared over the objective: a model's squared violation below it
 TURNS = 3e-3  # of the squared violation: conjugate gradients go no further on one support
 
 
