@@ -86,6 +86,18 @@ def correlate_target(design: Design, b: Vector, columns: Columns) -> Vector:
     return design.correlate(b, columns)
 
 
+def grown_gram(design: Design, old: Columns, new: Columns) -> tuple[Vector, Vector]:
+    """Return the inner products of old columns with new ones, and of new ones with each other."""
+    if not isinstance(design, DenseDesign):
+        return design.gram(old, new), design.gram(new, new)
+    across, among = np.zeros((len(old), len(new))), np.zeros((len(new), len(new)))
+    for start in range(0, design.shape[0], SLAB):
+        part = design.slab(new, start)  # gathered once
+        among += part @ part.T
+        across += design.slab(old, start) @ part.T
+    return across, among
+
+
 def refuse_overflow(design: Design, *targets: NDArray) -> None:
     """Raise ValueError where squares of the columns, or of targets, do not sum to a number."""
     with np.errstate(over="ignore"):

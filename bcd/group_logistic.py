@@ -62,11 +62,10 @@ class LogisticGroups:
         x0=None,
         intercept0: float = 0.0,
     ):
-        unpenalised, used = (
-            find_free(groups, l1, weight, positive=positive),
-            nonzero_columns(design),
-        )
-        free = np.intersect1d(unpenalised, used).astype(np.int32)
+        unpenalised = find_free(groups, l1, weight, positive=positive)
+        usable = np.zeros(design.shape[1], dtype=np.bool_)
+        usable[nonzero_columns(design)] = True
+        free = unpenalised[usable[unpenalised]].astype(np.int32)
         self.n_free = len(free)
         if len(unpenalised):
             penalised = np.ones(design.shape[1], dtype=np.bool_)
@@ -80,8 +79,6 @@ class LogisticGroups:
         self.sizes = groups.sizes
         self.l1, self.weight = np.ascontiguousarray(l1[groups.members]), weight
         self.x = np.zeros(len(groups.members))  # in the order of groups.members
-        usable = np.zeros(design.shape[1], dtype=np.bool_)
-        usable[used] = True
         usable = usable[groups.members]
         if x0 is not None:
             start = np.where(usable, x0[groups.members], 0.0)

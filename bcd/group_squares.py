@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bcd._group_kernels import excess_norms
-from bcd.design import Design, nonzero_columns, project_out
+from bcd.design import Design, correlate_target, grown_gram, nonzero_columns, project_out
 from bcd.group_columns import GroupColumnsProblem
 from bcd.group_duality import certify_groups, groups_that_may_be_active
 from bcd.group_gram import GroupGramProblem
@@ -93,8 +93,11 @@ class SquaredGroups:
         """Certify the present solution; all groups but the candidates must be zero for good."""
         places, ptr = self.groups.places(candidates)
         l1, weight = self.l1[places], self.weight[candidates]
-        r = self.residual()
-        c = self.design.correlate(r, self.groups.members[places])
+        r, columns = self.residual(), self.groups.members[places]
+        if r is self.b:
+            c = correlate_target(self.design, r, columns)
+        else:
+            c = self.design.correlate(r, columns)
         x = self.x[places]
         certificate = certify_groups(self.b, r, c, x, l1, weight, ptr, 0.0, self.positive)
         excess = np.empty(len(candidates))
@@ -127,8 +130,7 @@ class SquaredGroups:
         elif self._gram_pays(len(self.block) + len(places)):
             old = self.groups.members[self.block]
             self.small.grow(
-                self.design.gram(old, new),
-                self.design.gram(new, new),
+                *grown_gram(self.design, old, new),
                 self.design.correlate(self.b, new),
                 self.l1[places],
                 self.x[places],

@@ -108,6 +108,7 @@ print(memory("VmHWM"))
 """
 DATA = "news20_bigrams"
 FRACTION = 20
+PATIENCE = 4.0  # seconds, after which a first fit is not repeated
 ROWS = "LinearSVC"  # is given rows, others columns
 
 
@@ -125,7 +126,7 @@ def first_fit(fit: tuple[str, str], folder: Path, cache: str = "compiled") -> fl
     return seconds
 
 
-def first_fits(folder: Path, repeats: int, limit_s: float) -> list[str]:
+def first_fits(folder: Path, repeats: int) -> list[str]:
     """Rows of first fits in fresh processes, with compiled code at hand and without."""
     rows = ["| model | solver | first fit, s | over scikit-learn, s | nothing compiled, s |"]
     rows.append("| --- " * 5 + "|")
@@ -135,7 +136,7 @@ def first_fits(folder: Path, repeats: int, limit_s: float) -> list[str]:
             first_fit(fit, folder)  # fills the caches
             started = time.perf_counter()
             times: list[float] = []
-            while len(times) < repeats and time.perf_counter() - started < limit_s:
+            while len(times) < repeats and time.perf_counter() - started < PATIENCE:
                 times.append(first_fit(fit, folder))
             medians[name] = statistics.median(times)
         for name, median in medians.items():
@@ -185,7 +186,7 @@ def peaks(folder: Path, limit_s: float) -> list[str]:
     return rows
 
 
-def write_footprint(folder: Path, repeats: int = 5, limit_s: float = 10.0) -> None:
+def write_footprint(folder: Path, repeats: int = 5, limit_s: float = 8.0) -> None:
     """Measure and write ``linear_models_footprint.md``."""
     lines = [
         "# Sparse linear models: first fits and memory",
@@ -200,7 +201,7 @@ def write_footprint(folder: Path, repeats: int = 5, limit_s: float = 10.0) -> No
         "",
     ]
     with tempfile.TemporaryDirectory() as place:
-        lines += first_fits(Path(place), repeats, limit_s)
+        lines += first_fits(Path(place), repeats)
         if (REAL / f"{DATA}.npz").is_file():
             lines += [
                 "",

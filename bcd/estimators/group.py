@@ -30,13 +30,17 @@ from bcd.result import Result
 from bcd.working_set import solve_working_sets
 
 
-def weighted_design(X, weights, fit_intercept: bool):
-    """Return the design, the square roots of the weights or None; see ``bcd.design``."""
+def weighted_design(X, weights, fit_intercept: bool, y=None):
+    """Return the design, the square roots of the weights or None; see ``bcd.design``.
+
+    Columns are correlated with a target y of shape (n_samples,) while they are read.
+    """
     root = None if weights is None else np.sqrt(weights)
     u = np.empty(0)
     if fit_intercept:
         u = np.ones(X.shape[0]) if root is None else root
-    return make_design(X if root is None else _scaled_rows(X, root), u), root
+    target = None if y is None else np.asarray(y if root is None else root * y, dtype=np.float64)
+    return make_design(X if root is None else _scaled_rows(X, root), u, target=target), root
 
 
 def _scaled_rows(X, root):
@@ -183,7 +187,8 @@ class SparseGroupLasso(LinearRegressor):
         y = column_or_1d(y, warn=True)
         X, offsets = without_offsets(X, self.fit_intercept)
         weights = read_weights(sample_weight, X.shape[0])
-        design, root = weighted_design(X, weights, self.fit_intercept)
+        target = y if np.isfinite(np.vdot(y, y)) else None
+        design, root = weighted_design(X, weights, self.fit_intercept, target)
         refuse_overflow(design, y)
         result = self._solve(design, y if root is None else root * y)
         intercept = 0.0
