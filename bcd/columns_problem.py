@@ -10,30 +10,25 @@ method on its dual, whose unknown is the residual (Zhang, Zhang, Sun & Toh, 2020
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
+from bcd.proximal import ProximalProblem, Vector
+
 SWEEPS = 5  # at a time
 MAX_ROUNDS = 200
-MAX_NEWTON = 30  # in one proximal step
 MAX_BATCHES = 100  # of sweeps in a row
-FIRST_SIGMA, SIGMA_GROWS = 10.0, 10.0  # proximal steps, in units of one over the curvature
-PROXIMAL_SHARE = 0.1  # a proximal problem is solved to this share of the step that it makes
 ROUNDING = 1e-14  # relative to the objective at zero
-NOISE = 1e-26  # squared, relative
-SUFFICIENT = 1e-4  # of the decrease that the slope promises
 NEWTONS = 3.0  # systems that a proximal step solves, about
 BLAS_SPEED = 3.0  # products that BLAS makes of matrices while a sweep makes one
 CALLS = 1e5  # products that a sweep makes while Python calls what a Newton step needs
 MAX_STEPS = 40  # of conjugate gradients
 
-Vector = NDArray[np.float64]
 
-
-class ColumnsProblem(ABC):
+class ColumnsProblem(ProximalProblem):
     """The small problem; its groups are sets of columns, or a column's coefficients of all targets.
 
     Attributes
@@ -50,12 +45,12 @@ class ColumnsProblem(ABC):
     """
 
     def __init__(self, b: Vector):
+        super().__init__(float(np.vdot(b, b)))
         self.b, self.r, self.size = b, b.copy(), 0
         self.n_samples, self.n_targets = b.shape[-1], b.size // b.shape[-1]
-        self.squares = float(np.vdot(b, b))
         self.C, self.weight = np.empty((0, self.n_samples)), np.empty(0)
         self.x = np.empty((0, *b.shape[:-1]))
-        self.sigma, self.n_newton, self.settled = FIRST_SIGMA, 0, False
+        self.settled = False
 
     def _append(self, columns: NDArray, x: NDArray, weight: Vector) -> None:
         grown = self.size + len(x)
@@ -78,21 +73,7 @@ class ColumnsProblem(ABC):
         """Return the duality gap of the small problem at ``x``."""
 
     @abstractmethod
-    def _objective(self) -> float: ...
-
-    @abstractmethod
     def _sweep_times(self, n_sweeps: int) -> None: ...
-
-    @abstractmethod
-    def _curvature(self) -> Vector:
-        """Return the mean eigenvalue of each group."""
-
-    @abstractmethod
-    def _proximal_point(self, center, pull, sigma) -> tuple[NDArray, Vector, float]:
-        """Return the proximal point at ``center + sigma pull``, lengths before, and envelope."""
-
-    @abstractmethod
-    def _squared_distance(self, x, center, sigma) -> float: ...
 
     @abstractmethod
     def _solve_dual(self, support, part, x, norms, sigma, slope) -> NDArray:
@@ -157,46 +138,28 @@ class ColumnsProblem(ABC):
         direct = (0.5 * small * max(n, s) * small + small**3 / 3.0) / BLAS_SPEED
         return CALLS + 4.0 * s * n * self.n_targets + min(direct, MAX_STEPS * 2.0 * s * n)
 
-    def _proximal_step(self) -> None:
-        """Move to about the minimum of the objective plus ``sum_g ||x_g - now_g||^2 / 2 sigma_g``.
+    def _present(self) -> NDArray:
+        return self.x
 
-        The dual variable is the residual.
-        """
-        C, b, center, curvature = self.C[: self.size], self.b, self.x, self._curvature()
-        sigma = self.sigma / np.where(curvature > 0.0, curvature, 1.0)
-        r, c = self.r, C @ self.r.T
-        x, norms, envelope = self._proximal_point(center, c, sigma)
-        for n_newton in range(MAX_NEWTON):  # noqa: B007
-            support = np.flatnonzero(x if x.ndim == 1 else x.any(axis=1))
-            part = C[support]
-            slope = r - b + x[support].T @ part  # of the dual, r'r / 2 - b'r + envelope
-            moved = self._squared_distance(x, center, sigma)
-            if np.vdot(slope, slope) <= max(PROXIMAL_SHARE**2 * moved, NOISE * self.squares):
-                break
-            self.n_newton += 1
-            step = -self._solve_dual(support, part, x, norms, sigma, slope)
-            change, descent = C @ step.T, float(np.vdot(slope, step))
-            value = float(np.vdot(0.5 * r - b, r)) + envelope
-            t = 1.0
-            while t > 1e-6:
-                trial, pull = r + t * step, c + t * change
-                x, norms, envelope = self._proximal_point(center, pull, sigma)
-                reached = float(np.vdot(0.5 * trial - b, trial)) + envelope
-                if reached <= value + SUFFICIENT * t * descent:
-                    break
-                t *= 0.5
-            else:
-                break  # only rounding is left
-            r, c = trial, pull
-        before = self._objective()
+    def _place(self, x) -> None:
         self.x = x
         self.refresh()
-        if self._objective() > before:  # a step so long that rounding took over
-            self.x = center
-            self.refresh()
-            self.sigma = FIRST_SIGMA
-        elif n_newton <= MAX_NEWTON // 3:
-            self.sigma *= SIGMA_GROWS
+
+    def _dual_start(self) -> tuple[NDArray, NDArray]:
+        return self.r, self.C[: self.size] @ self.r.T  # the dual point is the residual
+
+    def _dual_value(self, point, pull) -> float:
+        return float(np.vdot(0.5 * point - self.b, point))
+
+    def _dual_newton(self, point, pull, x, norms, sigma, enough):
+        C = self.C[: self.size]
+        support = np.flatnonzero(x if x.ndim == 1 else x.any(axis=1))
+        part = C[support]
+        slope = point - self.b + x[support].T @ part
+        if np.vdot(slope, slope) <= enough:
+            return None
+        step = -self._solve_dual(support, part, x, norms, sigma, slope)
+        return slope, step, C @ step.T
 
 
 def factor_of_identity_plus(part: NDArray) -> NDArray:

@@ -12,20 +12,19 @@ from numpy.typing import NDArray
 from scipy.linalg import blas, lapack
 
 from bcd._group_columns_kernels import root_of_proximal_slope, sweep_columns
-from bcd._group_kernels import crosses_zero, dual_norms, penalty_of_groups, proximal_point
+from bcd._group_kernels import crosses_zero, dual_norms, penalty_of_groups
 from bcd.columns_problem import (
     BLAS_SPEED,
-    MAX_NEWTON,
     MAX_STEPS,
     ROUNDING,
     ColumnsProblem,
-    Vector,
     factor_of_identity_plus,
     solve_identity_plus,
 )
 from bcd.group_bases import eigenbases, inner_products, rotated, square_ptr
 from bcd.group_duality import feasible_scale
-from bcd.group_gram import solve_definite
+from bcd.group_gram import MAX_POLISHES, proximal_groups, solve_definite
+from bcd.proximal import Vector
 
 FORCING = 0.1  # tolerance of conjugate gradients
 
@@ -121,10 +120,8 @@ class GroupColumnsProblem(ColumnsProblem):
         return np.add.reduceat(self.eigenvalues, self.group_ptr[:-1]) / np.diff(self.group_ptr)
 
     def _proximal_point(self, center, pull, sigma) -> tuple[Vector, Vector, float]:
-        x, norms = np.empty(self.size), np.empty(len(self.weight))
-        penalty = (sigma, self.l1, self.weight, self.group_ptr, self.positive)
-        envelope = proximal_point(center, pull, *penalty, x, norms)
-        return x, norms, float(envelope)
+        penalty = self.l1, self.weight, self.group_ptr, self.positive
+        return proximal_groups(center, pull, sigma, *penalty)
 
     def _squared_distance(self, x, center, sigma) -> float:
         return float((x - center) ** 2 @ np.repeat(1.0 / sigma, np.diff(self.group_ptr)))
@@ -140,7 +137,7 @@ class GroupColumnsProblem(ColumnsProblem):
 
     def _polish(self, reached: float, tol: float) -> float:
         """Take Newton steps on the support while they converge; return the gap reached."""
-        for _ in range(MAX_NEWTON):
+        for _ in range(MAX_POLISHES):
             support = np.flatnonzero(self.x)
             if reached <= tol or len(support) == 0:
                 break
@@ -165,7 +162,6 @@ class GroupColumnsProblem(ColumnsProblem):
         With more coordinates than samples ``B = part / sqrt(bend)`` leaves two systems by
         Woodbury's formula, ``I + B' B`` and, with a row of ``Z = U' B`` a group, ``Z () ^-1 Z'``.
         """
-        self.n_newton += 1
         part, x = self.C[support], self.x[support]
         owner = self.group_of[support]
         starts = np.flatnonzero(np.diff(owner, prepend=-1))

@@ -27,19 +27,16 @@ from bcd._group_kernels import (
     sweep_groups,
 )
 from bcd.group_bases import diagonal_blocks, eigenbases, square_ptr
+from bcd.proximal import ProximalProblem, Vector
 
 SWEEPS = 5  # between other steps
 MAX_ROUNDS = 200
-MAX_NEWTON = 30  # in one proximal step or one polish
-FIRST_SIGMA, SIGMA_GROWS = 10.0, 10.0  # proximal steps, in units of one over the curvature
-PROXIMAL_SHARE = 0.1  # a proximal problem is solved to this share of the step that it makes
+MAX_POLISHES = 30  # Newton steps in a row
 ROUNDING = 1e-14  # relative to the objective at zero
-NOISE = 1e-26  # squared, relative
-SUFFICIENT = 1e-4  # of the decrease that the slope promises
 RIDGE = 1e-13  # relative; only where the support's columns are linearly dependent
 
 
-class GroupGramProblem:
+class GroupGramProblem(ProximalProblem):
     """The small problem, growing by whole groups while its working set grows.
 
     Attributes
@@ -55,7 +52,8 @@ class GroupGramProblem:
     """
 
     def __init__(self, squares: float, l2: float, positive: bool, capacity: int = 64):
-        self.squares, self.l2, self.positive, self.size = squares, l2, positive, 0
+        super().__init__(squares)
+        self.l2, self.positive, self.size = l2, positive, 0
         self.G = np.zeros((capacity, capacity))
         self.q, self.h, self.x, self.l1 = (np.zeros(capacity) for _ in range(4))
         self.group_of = np.zeros(capacity, dtype=np.int64)
@@ -63,7 +61,6 @@ class GroupGramProblem:
         self.group_ptr, self.basis_ptr = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
         self.weight, self.basis = np.empty(0), np.empty(0)
         self.plain = not positive
-        self.sigma, self.n_newton = FIRST_SIGMA, 0
 
     def grow(self, old_new, new_new, q, l1, x, weight, ptr) -> None:
         """Append groups.
@@ -185,14 +182,13 @@ class GroupGramProblem:
         k = self.size
         h, x, l1 = self.h[:k], self.x[:k], self.l1[:k]
         reached = self.gap()
-        for _ in range(MAX_NEWTON):
+        for _ in range(MAX_POLISHES):
             support = np.flatnonzero(x)
             s = len(support)
             if reached <= tol or s == 0:
                 break
             matrix, rhs = np.empty((s, s)), np.empty(s)
             newton_system(self.G, h, x, l1, self.weight, self.group_of, support, matrix, rhs)
-            self.n_newton += 1
             step = solve_definite(matrix, rhs)
             if crosses_zero(x, l1, self.group_of, self.positive, support, step):
                 break
@@ -223,59 +219,54 @@ class GroupGramProblem:
         curvature = step @ (self.G[np.ix_(support, support)] @ step)
         return 0.5 * curvature - self.h[support] @ step + after - before
 
-    def _proximal_step(self) -> None:
-        """Move to about the minimum of the objective plus ``sum_g ||x_g - now_g||^2 / 2 sigma_g``.
+    def _present(self) -> Vector:
+        return self.x[: self.size].copy()
 
-        The dual variable is ``b - A v``; its Newton steps are taken in ``v``.
-        """
-        k = self.size
-        G, q, center = self.G[:k, :k], self.q[:k], self.x[:k].copy()
-        sizes = np.diff(self.group_ptr)
-        curvature = np.add.reduceat(G.diagonal(), self.group_ptr[:-1]) / sizes
-        sigma = self.sigma / np.where(curvature > 0.0, curvature, 1.0)
-        penalty = (sigma, self.l1[:k], self.weight, self.group_ptr, self.positive)
-        v, h = center.copy(), self.h[:k].copy()
-        x, norms = np.empty(k), np.empty(len(self.weight))
-        for n_newton in range(MAX_NEWTON):  # noqa: B007
-            envelope = proximal_point(center, h, *penalty, x, norms)
-            # the dual's gradient is A (x - v)
-            left = x - v
-            residual = float(left @ (G @ left))
-            moved = float((x - center) ** 2 @ np.repeat(1.0 / sigma, sizes))
-            if residual <= max(PROXIMAL_SHARE**2 * moved, NOISE * self.squares):
-                break
-            support = np.flatnonzero(x)
-            s = len(support)
-            step = -v
-            if s:
-                matrix, rhs = np.empty((s, s)), np.empty(s)
-                dual_newton_system(
-                    G, h, q, x, sigma, norms, self.weight, self.group_of, support, matrix, rhs
-                )
-                self.n_newton += 1
-                step[support] += solve_definite(matrix, rhs)
-            change = G @ step
-            slope = change @ (v - x)
-            value = 0.5 * v @ (q - h) + envelope
-            t = 1.0
-            while t > 1e-6:
-                trial, trial_h = v + t * step, h - t * change
-                envelope = proximal_point(center, trial_h, *penalty, x, norms)
-                if 0.5 * trial @ (q - trial_h) + envelope <= value + SUFFICIENT * t * slope:
-                    break
-                t *= 0.5
-            else:
-                break  # only rounding is left
-            v, h = trial, trial_h
-        before = self._objective()
-        self.x[:k] = x
+    def _place(self, x) -> None:
+        self.x[: self.size] = x
         self.refresh()
-        if self._objective() > before:  # a step so long that rounding took over
-            self.x[:k] = center
-            self.refresh()
-            self.sigma = FIRST_SIGMA
-        elif n_newton <= MAX_NEWTON // 3:
-            self.sigma *= SIGMA_GROWS
+
+    def _curvature(self) -> Vector:
+        diagonal = self.G.diagonal()[: self.size]
+        return np.add.reduceat(diagonal, self.group_ptr[:-1]) / np.diff(self.group_ptr)
+
+    def _proximal_point(self, center, pull, sigma) -> tuple[Vector, Vector, float]:
+        penalty = self.l1[: self.size], self.weight, self.group_ptr, self.positive
+        return proximal_groups(center, pull, sigma, *penalty)
+
+    def _squared_distance(self, x, center, sigma) -> float:
+        return float((x - center) ** 2 @ np.repeat(1.0 / sigma, np.diff(self.group_ptr)))
+
+    def _dual_start(self) -> tuple[Vector, Vector]:
+        return self.x[: self.size].copy(), self.h[: self.size].copy()  # v, for the point b - A v
+
+    def _dual_value(self, point, pull) -> float:
+        return 0.5 * float(point @ (self.q[: self.size] - pull))
+
+    def _dual_newton(self, point, pull, x, norms, sigma, enough):
+        k = self.size
+        G, left = self.G[:k, :k], point - x
+        slope = G @ left
+        if left @ slope <= enough:
+            return None
+        support = np.flatnonzero(x)
+        s = len(support)
+        step = -point
+        if s:
+            matrix, rhs = np.empty((s, s)), np.empty(s)
+            sizes = (sigma, norms, self.weight, self.group_of)
+            dual_newton_system(G, pull, self.q[:k], x, *sizes, support, matrix, rhs)
+            step[support] += solve_definite(matrix, rhs)
+        return slope, step, -(G @ step)
+
+
+def proximal_groups(
+    center, pull, sigma, l1, weight, group_ptr, positive
+) -> tuple[Vector, Vector, float]:
+    """Return the proximal point at ``center + sigma pull``, groups' lengths before, envelope."""
+    x, norms = np.empty(len(center)), np.empty(len(weight))
+    envelope = proximal_point(center, pull, sigma, l1, weight, group_ptr, positive, x, norms)
+    return x, norms, float(envelope)
 
 
 def solve_definite(matrix: NDArray, rhs: NDArray) -> NDArray:

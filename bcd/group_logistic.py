@@ -23,7 +23,7 @@ from bcd.glm_scores import HALVINGS, ROUNDING, Scores
 from bcd.group_duality import groups_that_may_be_active
 from bcd.group_gram import GroupGramProblem, definite_factor, solve_definite
 from bcd.group_loop import Look
-from bcd.group_structure import Groups, find_free
+from bcd.group_structure import Groups, find_free, start_groups
 
 MAX_ROUNDS = 100
 PATIENCE = 5  # Newton steps without a smaller gap
@@ -78,13 +78,7 @@ class LogisticGroups:
         self.design, self.scores, self.groups, self.positive = design, scores, groups, positive
         self.sizes = groups.sizes
         self.l1, self.weight = np.ascontiguousarray(l1[groups.members]), weight
-        self.x = np.zeros(len(groups.members))  # in the order of groups.members
-        usable = usable[groups.members]
-        if x0 is not None:
-            start = np.where(usable, x0[groups.members], 0.0)
-            self.x[:] = np.maximum(start, 0.0) if positive else start
-        squares = np.where(usable, design.squares[groups.members], 0.0)
-        self.squares = np.add.reduceat(squares, groups.ptr[:-1])
+        self.x, self.squares = start_groups(groups, design.squares, usable, x0, positive=positive)
         self.everything = np.flatnonzero(self.squares > 0.0)
         self.inside = np.zeros(len(groups), dtype=np.bool_)
         self.block = make_block(design)

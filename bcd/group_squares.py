@@ -11,7 +11,7 @@ from bcd.group_columns import GroupColumnsProblem
 from bcd.group_duality import certify_groups, groups_that_may_be_active
 from bcd.group_gram import GroupGramProblem
 from bcd.group_loop import Look
-from bcd.group_structure import Groups, find_free
+from bcd.group_structure import Groups, find_free, start_groups
 from bcd.projected import ProjectedDesign
 
 CROWDED = 4.0  # samples per column of the working set, below which the columns are kept
@@ -49,15 +49,9 @@ class SquaredGroups:
         self.design, self.groups, self.positive = design, groups, positive
         self.sizes = groups.sizes
         self.l1, self.weight = np.ascontiguousarray(l1[groups.members]), weight[self.kept]
-        self.x = np.zeros(len(groups.members))  # in the order of groups.members
         usable = np.zeros(design.shape[1], dtype=np.bool_)
         usable[nonzero_columns(design)] = True
-        usable = usable[groups.members]
-        if x0 is not None:
-            start = np.where(usable, x0[groups.members], 0.0)
-            self.x[:] = np.maximum(start, 0.0) if positive else start
-        squares = np.where(usable, design.squares[groups.members], 0.0)
-        self.squares = np.add.reduceat(squares, groups.ptr[:-1])
+        self.x, self.squares = start_groups(groups, design.squares, usable, x0, positive=positive)
         self.everything = np.flatnonzero(self.squares > 0.0)
         self.plain = not positive and not self.l1.any()
         self.small: GroupGramProblem | GroupColumnsProblem = GroupGramProblem(

@@ -186,3 +186,31 @@ def find_free(groups: Groups, l1, weight, *, positive: bool) -> NDArray[np.int32
             f"feature {free[0]} without a penalty; give it a small one."
         )
     return free
+
+
+def start_groups(groups: Groups, squares, usable, x0, *, positive: bool):
+    """Return what group problems begin with, in the order of ``groups.members``.
+
+    Parameters
+    ----------
+    groups : Groups
+    squares : ndarray of shape (n_features,)
+        Squared lengths of the columns.
+    usable : ndarray of shape (n_features,), bool
+        Whether anything is left of the column.
+    x0 : ndarray of shape (n_features,) or None
+        Where to start; zeros when None.
+    positive : bool
+
+    Returns
+    -------
+    x : ndarray of shape (n_members,)
+    squares : ndarray of shape (n_groups,)
+        Of the usable columns of each group, in sum.
+    """
+    usable, x = usable[groups.members], np.zeros(len(groups.members))
+    if x0 is not None:
+        start = np.where(usable, x0[groups.members], 0.0)
+        x[:] = np.maximum(start, 0.0) if positive else start
+    kept = np.where(usable, squares[groups.members], 0.0)
+    return x, np.add.reduceat(kept, groups.ptr[:-1])

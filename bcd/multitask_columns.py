@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
-from bcd._multitask_kernels import row_norms, sweep_columns_of_tasks
-from bcd.columns_problem import MAX_STEPS, ColumnsProblem, Vector, factor_of_identity_plus
+from bcd._multitask_kernels import sweep_columns_of_tasks
+from bcd.columns_problem import MAX_STEPS, ColumnsProblem, factor_of_identity_plus
 from bcd.multitask_duality import certify_rows
+from bcd.multitask_gram import lengths, proximal_rows
+from bcd.proximal import Vector
 
 FORCING = 0.01  # tolerance of conjugate gradients
-TINY = np.finfo(np.float64).tiny
 
 
 class TaskColumnsProblem(ColumnsProblem):
@@ -40,17 +41,17 @@ class TaskColumnsProblem(ColumnsProblem):
         x : ndarray of shape (k, n_targets)
         weight : ndarray of shape (k,)
         """
-        self.lengths = np.concatenate([self.lengths, _lengths(columns)])
+        self.lengths = np.concatenate([self.lengths, lengths(columns)])
         self._append(columns, x, weight)
 
     def _objective(self) -> float:
-        return 0.5 * float(np.vdot(self.r, self.r)) + float(self.weight @ _lengths(self.x))
+        return 0.5 * float(np.vdot(self.r, self.r)) + float(self.weight @ lengths(self.x))
 
     def gap(self) -> float:
         """Return the duality gap of the small problem at ``x``."""
         inner, squares = float(np.vdot(self.b, self.r)), float(np.vdot(self.r, self.r))
-        totals = (self.squares, inner, squares, float(self.weight @ _lengths(self.x)))
-        norms = _lengths(self.C[: self.size] @ self.r.T)
+        totals = (self.squares, inner, squares, float(self.weight @ lengths(self.x)))
+        norms = lengths(self.C[: self.size] @ self.r.T)
         return certify_rows(*totals, norms, self.weight, self.lengths).gap
 
     def _sweep_times(self, n_sweeps: int) -> None:
@@ -60,10 +61,7 @@ class TaskColumnsProblem(ColumnsProblem):
         return self.lengths**2
 
     def _proximal_point(self, center, pull, sigma) -> tuple[NDArray, Vector, float]:
-        moved = center + sigma[:, None] * pull
-        norms = _lengths(moved)
-        kept = np.maximum(0.0, 1.0 - sigma * self.weight / np.maximum(norms, TINY))
-        return kept[:, None] * moved, norms, float((kept * norms) ** 2 @ (0.5 / sigma))
+        return proximal_rows(center, pull, sigma, self.weight)
 
     def _squared_distance(self, x, center, sigma) -> float:
         return float(((x - center) ** 2).sum(axis=1) @ (1.0 / sigma))
@@ -101,9 +99,3 @@ class TaskColumnsProblem(ColumnsProblem):
             way = eased + (fresh / rho) * way
             rho = fresh
         return step
-
-
-def _lengths(A: NDArray) -> Vector:
-    out = np.empty(len(A))
-    row_norms(A, out)
-    return out

@@ -14,22 +14,18 @@ from scipy.linalg import lapack
 
 from bcd._multitask_kernels import row_norms, sweep_rows
 from bcd.group_gram import (
-    FIRST_SIGMA,
-    MAX_NEWTON,
+    MAX_POLISHES,
     MAX_ROUNDS,
-    NOISE,
-    PROXIMAL_SHARE,
     ROUNDING,
-    SIGMA_GROWS,
-    SUFFICIENT,
     SWEEPS,
     definite_factor,
     solve_definite,
 )
 from bcd.multitask_duality import certify_rows
+from bcd.proximal import ProximalProblem, Vector
 
 
-class MultiTaskGramProblem:
+class MultiTaskGramProblem(ProximalProblem):
     """The small problem, growing by features while its working set grows.
 
     Attributes
@@ -44,10 +40,10 @@ class MultiTaskGramProblem:
     """
 
     def __init__(self, squares: float, n_targets: int):
-        self.squares, self.size = squares, 0
+        super().__init__(squares)
+        self.size = 0
         self.G, self.weight = np.empty((0, 0)), np.empty(0)
         self.Q, self.H, self.W = (np.empty((0, n_targets)) for _ in range(3))
-        self.sigma, self.n_newton = FIRST_SIGMA, 0
 
     def grow(self, old_new, new_new, Q, W, weight) -> None:
         """Append features.
@@ -76,8 +72,7 @@ class MultiTaskGramProblem:
         support = np.flatnonzero(self.W.any(axis=1))
         self.H = self.Q - self.G[:, support] @ self.W[support]
 
-    def objective(self) -> float:
-        """Return the objective at ``W``."""
+    def _objective(self) -> float:
         smooth = self.squares - np.vdot(self.Q + self.H, self.W)
         return 0.5 * float(smooth) + float(self.weight @ lengths(self.W))
 
@@ -107,7 +102,7 @@ class MultiTaskGramProblem:
             if reached > tol and reached > 0.1 * min(before, best):
                 self._proximal_step()
                 reached = self.gap()
-            before, objective = objective, self.objective()
+            before, objective = objective, self._objective()
             converging = reached <= 0.5 * best
             helps = converging or objective < before - ROUNDING * self.squares
             stalled = 0 if helps else stalled + 1
@@ -119,7 +114,7 @@ class MultiTaskGramProblem:
     def _polish(self, tol: float) -> float:
         """Take Newton steps on the support while they converge; return the gap reached."""
         reached = self.gap()
-        for _ in range(MAX_NEWTON):
+        for _ in range(MAX_POLISHES):
             support = np.flatnonzero(self.W.any(axis=1))
             if reached <= tol:
                 break
@@ -167,7 +162,6 @@ class MultiTaskGramProblem:
         The part along the unit vectors has rank k only: Woodbury's formula leaves, after
         ``M = (G + diag)^-1``, a system with ``diag(1 / along) - M * (unit unit')``.
         """
-        self.n_newton += 1
         matrix = self.G[np.ix_(support, support)]
         matrix[np.diag_indices_from(matrix)] += diagonal
         scale, factor = definite_factor(matrix)
@@ -180,58 +174,42 @@ class MultiTaskGramProblem:
         right = np.einsum("ij,ij->i", unit, first)
         return first + inverse @ (solve_definite(small, right)[:, None] * unit)
 
-    def _proximal_step(self) -> None:
-        """Move to about the minimum of the objective plus ``||W - now||^2 / (2 sigma)``, by row."""
-        G, Q, center = self.G, self.Q, self.W.copy()
-        curvature = G.diagonal()
-        sigma = self.sigma / np.where(curvature > 0.0, curvature, 1.0)
-        V, H = center.copy(), self.H.copy()
-        W, norms, envelope = self._proximal_point(center, H, sigma)
-        for n_newton in range(MAX_NEWTON):  # noqa: B007
-            left = W - V
-            residual = float(np.vdot(left, G @ left))
-            moved = float(((W - center) ** 2).sum(axis=1) @ (1.0 / sigma))
-            if residual <= max(PROXIMAL_SHARE**2 * moved, NOISE * self.squares):
-                break
-            support = np.flatnonzero(norms > sigma * self.weight)
-            step = -V
-            if len(support):
-                unit = W[support] / lengths(W[support])[:, None]
-                kept = 1.0 - sigma[support] * self.weight[support] / norms[support]
-                diagonal = 1.0 / (kept * sigma[support])
-                along = diagonal - 1.0 / sigma[support]
-                rhs = W[support] / sigma[support][:, None] + Q[support] - H[support]
-                step[support] += self._newton_solve(support, diagonal, along, unit, rhs)
-            change = G @ step
-            slope = np.vdot(change, V - W)
-            value = 0.5 * np.vdot(V, Q - H) + envelope
-            t = 1.0
-            while t > 1e-6:
-                trial, trial_H = V + t * step, H - t * change
-                W, norms, envelope = self._proximal_point(center, trial_H, sigma)
-                reached = 0.5 * np.vdot(trial, Q - trial_H) + envelope
-                if reached <= value + SUFFICIENT * t * slope:
-                    break
-                t *= 0.5
-            else:
-                break  # only rounding is left
-            V, H = trial, trial_H
-        before = self.objective()
-        self.W = W
-        self.refresh()
-        if self.objective() > before:  # a step so long that rounding took over
-            self.W = center
-            self.refresh()
-            self.sigma = FIRST_SIGMA
-        elif n_newton <= MAX_NEWTON // 3:
-            self.sigma *= SIGMA_GROWS
+    def _present(self) -> NDArray:
+        return self.W.copy()
 
-    def _proximal_point(self, center, H, sigma):
-        moved = center + sigma[:, None] * H
-        norms = lengths(moved)
-        kept = np.maximum(0.0, 1.0 - sigma * self.weight / np.maximum(norms, TINY))
-        W = kept[:, None] * moved
-        return W, norms, float((kept * norms) ** 2 @ (0.5 / sigma))
+    def _place(self, x) -> None:
+        self.W = x
+        self.refresh()
+
+    def _curvature(self) -> Vector:
+        return self.G.diagonal()
+
+    def _proximal_point(self, center, pull, sigma) -> tuple[NDArray, Vector, float]:
+        return proximal_rows(center, pull, sigma, self.weight)
+
+    def _squared_distance(self, x, center, sigma) -> float:
+        return float(((x - center) ** 2).sum(axis=1) @ (1.0 / sigma))
+
+    def _dual_start(self) -> tuple[NDArray, NDArray]:
+        return self.W.copy(), self.H.copy()  # V, for the point B - A V
+
+    def _dual_value(self, point, pull) -> float:
+        return 0.5 * float(np.vdot(point, self.Q - pull))
+
+    def _dual_newton(self, point, pull, x, norms, sigma, enough):
+        left = point - x
+        slope = self.G @ left
+        if np.vdot(left, slope) <= enough:
+            return None
+        support = np.flatnonzero(norms > sigma * self.weight)
+        step = -point
+        if len(support):
+            own, unit = sigma[support], x[support] / lengths(x[support])[:, None]
+            kept = 1.0 - own * self.weight[support] / norms[support]
+            diagonal = 1.0 / (kept * own)
+            rhs = x[support] / own[:, None] + self.Q[support] - pull[support]
+            step[support] += self._newton_solve(support, diagonal, diagonal - 1.0 / own, unit, rhs)
+        return slope, step, -(self.G @ step)
 
 
 TINY = np.finfo(np.float64).tiny
@@ -242,3 +220,11 @@ def lengths(A: NDArray) -> NDArray[np.float64]:
     out = np.empty(len(A))
     row_norms(A, out)
     return out
+
+
+def proximal_rows(center, pull, sigma, weight) -> tuple[NDArray, Vector, float]:
+    """Return each row's proximal point at ``center + sigma pull``, lengths before, and envelope."""
+    moved = center + sigma[:, None] * pull
+    norms = lengths(moved)
+    kept = np.maximum(0.0, 1.0 - sigma * weight / np.maximum(norms, TINY))
+    return kept[:, None] * moved, norms, float((kept * norms) ** 2 @ (0.5 / sigma))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
+from group_oracles import feasible_multiple, free_features, free_some, grouped, span, stored
 
 from bcd import GroupLasso, Lasso, SparseGroupLasso, group_path
 
@@ -10,29 +10,8 @@ SIZES = (2, 3, 1, 4, 2, 3, 5, 1, 3)
 
 
 def problem(n, seed, sparse=False):
-    rng = np.random.default_rng(seed)
-    p = sum(SIZES)
-    X = rng.standard_normal((n, p)) * np.exp(0.5 * rng.standard_normal(p)) + rng.standard_normal(p)
-    if sparse:
-        X *= rng.random((n, p)) < 0.4
-    order = rng.permutation(p)
-    groups = [part.tolist() for part in np.split(order, np.cumsum(SIZES)[:-1])]
-    y = X[:, groups[0]].sum(axis=1) + X[:, groups[3]].sum(axis=1) + rng.standard_normal(n) + 2.0
-    return X, y, groups
-
-
-def span(A):
-    """Return an orthonormal basis of the columns."""
-    left, values, _ = np.linalg.svd(A, full_matrices=False)
-    return left[:, values > 1e-12 * values.max(initial=0.0)]
-
-
-def free_features(groups, weight, l1):
-    """Tell which features have no penalty."""
-    free = l1 == 0.0
-    for group, factor in zip(groups, weight, strict=True):
-        free[group] &= factor == 0.0
-    return free
+    X, groups, score, rng = grouped(n, seed, SIZES, sparse)
+    return X, score + rng.standard_normal(n) + 2.0, groups
 
 
 def factored_gap(A, b, w, groups, weight, l1):
@@ -49,16 +28,8 @@ def factored_gap(A, b, w, groups, weight, l1):
     norms = np.array([np.linalg.norm(w[group]) for group in groups])
     objective = 0.5 * r @ r + l1 @ np.abs(w) + weight @ norms
 
-    def feasible(scale):
-        soft = np.maximum(np.abs(scale * c) - l1, 0.0)
-        return all(np.linalg.norm(soft[g]) <= f for g, f in zip(groups, weight, strict=True))
-
-    low, high = 0.0, max((dual @ b) / max(dual @ dual, np.finfo(float).tiny), 0.0)
-    if feasible(high):
-        low = high
-    for _ in range(200):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if feasible(middle) else (low, middle)
+    best = max((dual @ b) / max(dual @ dual, np.finfo(float).tiny), 0.0)
+    low = feasible_multiple(c, groups, weight, l1, best)
     gap = objective - 0.5 * b @ b + 0.5 * ((b - low * dual) ** 2).sum()
     return gap, np.abs(A[:, free].T @ r).max(initial=0.0)
 
@@ -68,18 +39,10 @@ def test_solution_is_certified(seed):
     rng = np.random.default_rng(seed)
     n, kind = int(rng.integers(12, 60)), ("C", "F", "csc", "csr")[seed % 4]
     X, y, groups = problem(n, seed, sparse=kind.startswith("cs"))
-    factor, weights = rng.uniform(0.3, 2.0, X.shape[1]), rng.uniform(0.3, 2.0, len(groups))
-    weights[[0, 2]] = 0.0
-    factor[groups[0]] = 0.0  # a group without any penalty
-    factor[[groups[1][0], groups[3][1]]] = 0.0  # which its group's norm still penalises
-    weights[3], factor[groups[3][0]] = 0.0, 0.0  # in part without a penalty
-    if seed % 5 == 0:  # free columns depend on each other, and a penalised one on them
-        X[:, groups[0][1]] = X[:, groups[5][0]] = -3.0 * X[:, groups[0][0]]
-    given_X = {"C": X, "F": np.asfortranarray(X)}.get(kind)
-    given_X = sp.csc_array(X).asformat(kind) if given_X is None else given_X
+    factor, weights = free_some(rng, X, groups, dependent=seed % 5 == 0)
     alpha, l1_ratio = (0.5, 0.05, 0.003)[seed % 3], (0.5, 0.0, 1.0)[seed // 3 % 3]
     penalty = {"l1_ratio": l1_ratio, "weights": weights, "penalty_factor": factor}
-    model = SparseGroupLasso(alpha, groups=groups, tol=1e-10, **penalty).fit(given_X, y)
+    model = SparseGroupLasso(alpha, groups=groups, tol=1e-10, **penalty).fit(stored(X, kind), y)
     A, b = X - X.mean(axis=0), y - y.mean()
     own = n * alpha * (1 - l1_ratio) * weights, n * alpha * l1_ratio * factor
     gap, pull = factored_gap(A, b, model.coef_, groups, *own)

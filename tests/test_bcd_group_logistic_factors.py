@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
+from group_oracles import feasible_multiple, free_features, free_some, grouped, stored
 
 from bcd import GroupLogisticRegression, LogisticRegression
 
@@ -10,14 +10,8 @@ SIZES = (2, 3, 1, 4, 2, 3)
 
 
 def problem(n, seed, sparse=False):
-    rng = np.random.default_rng(seed)
-    p = sum(SIZES)
-    X = rng.standard_normal((n, p)) * np.exp(0.5 * rng.standard_normal(p)) + rng.standard_normal(p)
-    if sparse:
-        X *= rng.random((n, p)) < 0.4
-    order = rng.permutation(p)
-    groups = [part.tolist() for part in np.split(order, np.cumsum(SIZES)[:-1])]
-    score = X[:, groups[0]].sum(axis=1) + X[:, groups[3]].sum(axis=1) + 3.0 * rng.logistic(size=n)
+    X, groups, score, rng = grouped(n, seed, SIZES, sparse)
+    score += 3.0 * rng.logistic(size=n)
     return X, (score > np.median(score)).astype(int), groups
 
 
@@ -28,9 +22,7 @@ def factored_gap(X, y, w, intercept, groups, weight, l1, with_intercept):
     norms = np.array([np.linalg.norm(w[group]) for group in groups])
     objective = np.logaddexp(0.0, -margin).sum() + l1 @ np.abs(w) + weight @ norms
     share = 1.0 / (1.0 + np.exp(margin))
-    free = l1 == 0.0
-    for group, factor in zip(groups, weight, strict=True):
-        free[group] &= factor == 0.0
+    free = free_features(groups, weight, l1)
     F = np.column_stack([X[:, free], np.ones(len(y))]) if with_intercept else X[:, free]
     h, dual = share * (1.0 - share), sign * share
     if F.shape[1]:
@@ -40,16 +32,7 @@ def factored_gap(X, y, w, intercept, groups, weight, l1, with_intercept):
     assert np.abs(F.T @ dual).max(initial=0.0) <= 1e-8 * np.abs(X).sum()
     pull[free] = 0.0
 
-    def feasible(scale):
-        soft = np.maximum(np.abs(scale * pull) - l1, 0.0)
-        return all(np.linalg.norm(soft[g]) <= f for g, f in zip(groups, weight, strict=True))
-
-    low, high = 0.0, 1.0
-    if feasible(1.0):
-        low = 1.0
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if feasible(middle) else (low, middle)
+    low = feasible_multiple(pull, groups, weight, l1, 1.0)
     u = low * sign * dual
     assert (u >= -1e-12).all() and (u <= 1.0 + 1e-12).all()
     u = np.clip(u, 0.0, 1.0)
@@ -63,21 +46,13 @@ def test_solution_is_certified(seed):
     rng = np.random.default_rng(seed)
     n, kind = int(rng.integers(50, 90)), ("C", "F", "csc", "csr")[seed % 4]
     X, y, groups = problem(n, seed, sparse=kind.startswith("cs"))
-    factor, weights = rng.uniform(0.3, 2.0, X.shape[1]), rng.uniform(0.3, 2.0, len(groups))
-    weights[[0, 2]] = 0.0
-    factor[groups[0]] = 0.0  # a group without any penalty
-    factor[[groups[1][0], groups[4][1]]] = 0.0  # which its group's norm still penalises
-    weights[5], factor[groups[5][0]] = 0.0, 0.0  # in part without a penalty
-    if seed % 5 == 0:  # free columns depend on each other, and a penalised one on them
-        X[:, groups[0][1]] = X[:, groups[3][0]] = -3.0 * X[:, groups[0][0]]
-    given_X = {"C": X, "F": np.asfortranarray(X)}.get(kind)
-    given_X = sp.csc_array(X).asformat(kind) if given_X is None else given_X
+    factor, weights = free_some(rng, X, groups, dependent=seed % 5 == 0)
     C, l1_ratio = (0.03, 0.3, 3.0)[seed % 3], (0.5, 0.0, 1.0)[seed // 3 % 3]
     intercept = seed % 7 != 3
     penalty = {"l1_ratio": l1_ratio, "weights": weights, "penalty_factor": factor}
     model = GroupLogisticRegression(
         C, groups=groups, fit_intercept=intercept, tol=1e-9, **penalty
-    ).fit(given_X, y)
+    ).fit(stored(X, kind), y)
     own = (1 - l1_ratio) / C * weights, l1_ratio / C * factor
     gap = factored_gap(X, y, model.coef_[0], model.intercept_[0], groups, *own, intercept)
     unit = n * np.log(2.0)

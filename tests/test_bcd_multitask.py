@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import sklearn.linear_model
+from group_oracles import many_targets, stored
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
@@ -15,15 +16,6 @@ from bcd import MultiTaskElasticNet, MultiTaskLasso
 from bcd.multitask_columns import TaskColumnsProblem
 from bcd.multitask_gram import MultiTaskGramProblem
 from experiments.certificates import multitask_gap
-
-
-def problem(n, p, t, seed, sparse=False):
-    rng = np.random.default_rng(seed)
-    X = rng.standard_normal((n, p)) * np.exp(0.5 * rng.standard_normal(p)) + rng.standard_normal(p)
-    if sparse:
-        X *= rng.random((n, p)) < 0.3
-    Y = X[:, : min(3, p)] @ rng.standard_normal((min(3, p), t)) + rng.standard_normal((n, t)) + 2.0
-    return X, Y
 
 
 @settings(max_examples=30)
@@ -38,13 +30,12 @@ def problem(n, p, t, seed, sparse=False):
     st.sampled_from(["C", "F", "csc", "csr"]),
 )
 def test_solution_is_certified(n, p, t, seed, ratio, l1_ratio, intercept, kind):
-    X, Y = problem(n, p, t, seed, sparse=kind.startswith("cs"))
+    X, Y = many_targets(n, p, t, seed, sparse=kind.startswith("cs"))
     target = Y - Y.mean(axis=0) if intercept else Y
     A = X - X.mean(axis=0) if intercept else X
     alpha = max(ratio * np.linalg.norm(A.T @ target, axis=1).max() / n, 1e-3)
     model = MultiTaskElasticNet(alpha, l1_ratio=l1_ratio, fit_intercept=intercept, tol=1e-11)
-    given_X = {"C": X, "F": np.asfortranarray(X)}.get(kind)
-    model.fit(sp.csc_array(X).asformat(kind) if given_X is None else given_X, Y)
+    model.fit(stored(X, kind), Y)
     objective, gap = multitask_gap(X, Y, model.coef_.T, alpha, l1_ratio, intercept)
     scale = (target**2).sum() / n
     assert gap <= 1.01e-11 * scale + 1e-14 * objective
@@ -57,7 +48,7 @@ def test_solution_is_certified(n, p, t, seed, ratio, l1_ratio, intercept, kind):
 @pytest.mark.parametrize("fraction", [5, 100, 1000])
 @pytest.mark.parametrize("l1_ratio", [1.0, 0.7])
 def test_agrees_with_scikit_learn_at_tight_tolerance(fraction, l1_ratio):
-    X, Y = problem(60, 25, 4, 3)
+    X, Y = many_targets(60, 25, 4, 3)
     alpha = np.linalg.norm((X - X.mean(axis=0)).T @ (Y - Y.mean(axis=0)), axis=1).max() / 60
     parameters = {"alpha": alpha / fraction, "l1_ratio": l1_ratio, "tol": 1e-13}
     ours = MultiTaskElasticNet(**parameters).fit(X, Y)
@@ -86,7 +77,7 @@ def test_newton_system_is_solved_by_its_two_halves():
 
 @pytest.mark.parametrize("seed", range(31))
 def test_awkward_columns_are_right(seed):
-    X, Y = problem(30, 6, 3, seed)
+    X, Y = many_targets(30, 6, 3, seed)
     X = np.column_stack([X, X[:, 0], -X[:, 1], np.zeros(30), np.full(30, 3.0), X[:, 2] * 1e-6])
     X = np.column_stack([X, X[:, 3] * 1e8, X[:, :2].sum(axis=1)])
     scale = ((Y - Y.mean(axis=0)) ** 2).sum() / 30
@@ -113,7 +104,7 @@ def test_scales_and_dependent_columns_do_not_matter(seed):
 
 @pytest.mark.parametrize("kind", ["dense", "sparse"])
 def test_sample_weight_counts_as_repeats(kind):
-    X, Y = problem(20, 8, 3, 5, sparse=kind == "sparse")
+    X, Y = many_targets(20, 8, 3, 5, sparse=kind == "sparse")
     weights = np.random.default_rng(0).integers(0, 4, size=20)
     repeated = np.repeat(np.arange(20), weights)
     wrap = sp.csc_array if kind == "sparse" else np.asarray
@@ -124,7 +115,7 @@ def test_sample_weight_counts_as_repeats(kind):
 
 
 def test_data_forms_warm_start_and_pickling(tmp_path):
-    X, Y = problem(40, 60, 3, 2, sparse=True)
+    X, Y = many_targets(40, 60, 3, 2, sparse=True)
     model = MultiTaskLasso(0.1, tol=1e-12)
     expected = clone(model).fit(X, Y).coef_
     np.save(tmp_path / "X.npy", X)
@@ -144,7 +135,7 @@ def test_data_forms_warm_start_and_pickling(tmp_path):
 
 
 def test_alpha_zero_is_least_squares_and_l1_ratio_zero_is_ridge():
-    X, Y = problem(30, 6, 2, 11)
+    X, Y = many_targets(30, 6, 2, 11)
     ordinary = MultiTaskLasso(0.0, tol=1e-12).fit(X, Y)
     expected = sklearn.linear_model.LinearRegression().fit(X, Y).predict(X)
     np.testing.assert_allclose(ordinary.predict(X), expected, rtol=1e-6)
@@ -154,7 +145,7 @@ def test_alpha_zero_is_least_squares_and_l1_ratio_zero_is_ridge():
 
 
 def test_bad_input_is_refused_by_name():
-    X, Y = problem(10, 3, 2, 0)
+    X, Y = many_targets(10, 3, 2, 0)
     with pytest.raises(ValueError, match=r"use Lasso: y must be of shape .* got \(10,\)"):
         MultiTaskLasso().fit(X, Y[:, 0])
     with pytest.raises(ValueError, match="alpha must be at least 0, got -1"):
@@ -166,7 +157,7 @@ def test_bad_input_is_refused_by_name():
     with pytest.raises(ValueError, match="nan in row 1, column 1"):
         MultiTaskLasso().fit(np.where(X == X[1, 1], np.nan, X), Y)
     with pytest.warns(ConvergenceWarning, match=r"duality gap .*, tolerance .*max_iter"):
-        MultiTaskLasso(alpha=1e-3, tol=1e-12, max_iter=1).fit(*problem(50, 200, 2, 1))
+        MultiTaskLasso(alpha=1e-3, tol=1e-12, max_iter=1).fit(*many_targets(50, 200, 2, 1))
 
 
 @pytest.mark.parametrize("n", [400, 30])

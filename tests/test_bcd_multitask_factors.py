@@ -4,25 +4,11 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import sklearn.linear_model
+from group_oracles import many_targets, span, stored
 
 from bcd import MultiTaskElasticNet, MultiTaskLasso, enet_path
 from bcd.design import make_design
 from bcd.projected import ProjectedDesign
-
-
-def problem(n, p, t, seed, sparse=False):
-    rng = np.random.default_rng(seed)
-    X = rng.standard_normal((n, p)) * np.exp(0.5 * rng.standard_normal(p)) + rng.standard_normal(p)
-    if sparse:
-        X *= rng.random((n, p)) < 0.3
-    Y = X[:, : min(3, p)] @ rng.standard_normal((min(3, p), t)) + rng.standard_normal((n, t)) + 2.0
-    return X, Y
-
-
-def span(A):
-    """Return an orthonormal basis of the columns."""
-    left, values, _ = np.linalg.svd(A, full_matrices=False)
-    return left[:, values > 1e-12 * values.max(initial=0.0)]
 
 
 def factored_gap(X, Y, W, alpha, l1_ratio, factor):
@@ -46,16 +32,14 @@ def test_solution_is_certified(seed):
     rng = np.random.default_rng(seed)
     n, p, t, n_free = (int(rng.integers(*ends)) for ends in ((4, 40), (6, 50), (1, 5), (1, 5)))
     kind = ("C", "F", "csc", "csr")[seed % 4]
-    X, Y = problem(n, p, t, seed, sparse=kind.startswith("cs"))
+    X, Y = many_targets(n, p, t, seed, sparse=kind.startswith("cs"))
     factor = rng.uniform(0.2, 3.0, p)
     factor[:n_free] = 0.0
     if seed % 5 == 0:  # free columns depend on each other, and another column on them
         X[:, n_free - 1], X[:, -1] = 2.0 * X[:, 0], -X[:, 0]
-    given_X = {"C": X, "F": np.asfortranarray(X)}.get(kind)
-    given_X = sp.csc_array(X).asformat(kind) if given_X is None else given_X
     setting = ((0.5, 0.05, 0.003)[seed % 3], (1.0, 0.3)[seed // 4 % 2])
     model = MultiTaskElasticNet(setting[0], l1_ratio=setting[1], penalty_factor=factor, tol=1e-10)
-    model.fit(given_X, Y)
+    model.fit(stored(X, kind), Y)
     scale = ((Y - Y.mean(axis=0)) ** 2).sum() / n
     assert factored_gap(X, Y, model.coef_.T, *setting, factor) <= 1.1e-10 * scale
     assert 0.0 <= model.dual_gap_ <= 1e-10 * scale
@@ -64,7 +48,7 @@ def test_solution_is_certified(seed):
 
 
 def test_factors_scale_columns():
-    X, Y = problem(60, 25, 3, 0)
+    X, Y = many_targets(60, 25, 3, 0)
     factor = np.random.default_rng(1).uniform(0.3, 3.0, 25)
     ours = MultiTaskLasso(0.1, penalty_factor=factor, tol=1e-13).fit(X, Y)
     theirs = sklearn.linear_model.MultiTaskLasso(0.1, tol=1e-13, max_iter=10**6).fit(X / factor, Y)
@@ -75,7 +59,7 @@ def test_factors_scale_columns():
 @pytest.mark.parametrize("kind", ["C", "csc"])
 @pytest.mark.parametrize(("mean", "tol"), [(0.0, 1e-12), (1e5, 1e-10)])  # rounding allows no less
 def test_factors_of_zero_project_columns_out(kind, mean, tol):
-    X, Y = problem(60, 25, 3, 2, sparse=kind == "csc")
+    X, Y = many_targets(60, 25, 3, 2, sparse=kind == "csc")
     X += mean
     factor = np.ones(25)
     factor[[1, 4]] = 0.0
@@ -94,7 +78,7 @@ def test_factors_of_zero_project_columns_out(kind, mean, tol):
 
 
 def test_without_a_row_penalty_each_target_is_ridge_with_factors():
-    X, Y = problem(30, 6, 2, 11)
+    X, Y = many_targets(30, 6, 2, 11)
     factor = np.array([0.0, 1.0, 2.0, 0.5, 3.0, 1.0])
     ours = MultiTaskElasticNet(0.1, l1_ratio=0.0, penalty_factor=factor, tol=1e-13).fit(X, Y)
     A = X - X.mean(axis=0)
@@ -104,7 +88,7 @@ def test_without_a_row_penalty_each_target_is_ridge_with_factors():
 
 @pytest.mark.parametrize("free", [[], [0, 3]])
 def test_grid_starts_where_the_first_penalised_row_enters(free):
-    X, Y = problem(40, 12, 3, 5)
+    X, Y = many_targets(40, 12, 3, 5)
     factor = np.linspace(0.5, 2.0, 12)
     factor[free] = 0.0
     alphas, coefs, gaps = enet_path(
@@ -121,7 +105,7 @@ def test_grid_starts_where_the_first_penalised_row_enters(free):
 
 
 def test_warm_start_and_callback_see_the_free_rows():
-    X, Y = problem(50, 80, 2, 7)
+    X, Y = many_targets(50, 80, 2, 7)
     factor = np.ones(80)
     factor[:2] = 0.0
     seen = []
@@ -139,7 +123,7 @@ def test_warm_start_and_callback_see_the_free_rows():
 
 @pytest.mark.parametrize("kind", ["C", "F", "csc"])
 def test_projected_columns_are_those_of_numpy(kind):
-    X, _ = problem(30, 9, 1, 3, sparse=kind == "csc")
+    X, _ = many_targets(30, 9, 1, 3, sparse=kind == "csc")
     X[:, 8] = X[:, 0] + 1e-6 * X[:, 7]  # almost explained
     base = {"C": X, "F": np.asfortranarray(X)}.get(kind)
     free = np.array([0, 5], dtype=np.int32)
@@ -163,7 +147,7 @@ def test_projected_columns_are_those_of_numpy(kind):
 
 
 def test_bad_factors_are_refused_by_name():
-    X, Y = problem(10, 3, 2, 0)
+    X, Y = many_targets(10, 3, 2, 0)
     with pytest.raises(ValueError, match=r"penalty_factor.shape must be \(3,\), .* got \(2,\)"):
         MultiTaskLasso(penalty_factor=[1.0, 2.0]).fit(X, Y)
     with pytest.raises(ValueError, match=r"penalty_factor .* got -1.0 at feature 1"):
