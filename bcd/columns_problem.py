@@ -26,6 +26,7 @@ NEWTONS = 3.0  # systems that a proximal step solves, about
 BLAS_SPEED = 3.0  # products that BLAS makes of matrices while a sweep makes one
 CALLS = 1e5  # products that a sweep makes while Python calls what a Newton step needs
 MAX_STEPS = 40  # of conjugate gradients
+TASK_STEPS = 20  # of them that a system of many targets takes, about
 
 
 class ColumnsProblem(ProximalProblem):
@@ -136,7 +137,10 @@ class ColumnsProblem(ProximalProblem):
         n, s = self.n_samples, s // self.n_targets
         small = min(n, s)
         direct = (0.5 * small * max(n, s) * small + small**3 / 3.0) / BLAS_SPEED
-        return CALLS + 4.0 * s * n * self.n_targets + min(direct, MAX_STEPS * 2.0 * s * n)
+        call = CALLS + 4.0 * s * n * self.n_targets
+        if self.n_targets > 1:  # conjugate gradients of all targets, the direct way for one in them
+            return call + direct + TASK_STEPS * 2.0 * s * n * self.n_targets
+        return call + min(direct, MAX_STEPS * 2.0 * s * n)
 
     def _present(self) -> NDArray:
         return self.x

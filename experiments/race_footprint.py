@@ -75,10 +75,10 @@ X = np.asfortranarray(rng.standard_normal((200, 300)))
 y = np.sign(X[:, 0] + rng.standard_normal(200))
 alpha, C = penalties(X, y)
 import sklearn.linear_model, sklearn.svm
-start = time.perf_counter()
+start = time.process_time()
 {load}
 {fit}.fit(X, y)
-print(time.perf_counter() - start)
+print(time.process_time() - start)
 """
 # a small fit first: compiled code and libraries are not what is asked for
 LARGE = """
@@ -195,9 +195,9 @@ def write_footprint(folder: Path, repeats: int = 5, limit_s: float = 8.0) -> Non
         "",
         f"Importing the solver and its first fit, on dense 200 x 300 at lambda_max/{FRACTION} "
         f"(SVM: C=1), in a fresh process that has loaded scikit-learn: medians of up to {repeats} "
-        "processes. southwell's compiled code comes from numba's cache on disk, but in the last "
-        "column, which is of one process; skglm compiles in each process, the others at their "
-        "installation.",
+        "processes, in seconds of the processor, so that others' work does not count. southwell's "
+        "compiled code comes from numba's cache on disk, but in the last column, which is of one "
+        "process; skglm compiles in each process, the others at their installation.",
         "",
     ]
     with tempfile.TemporaryDirectory() as place:
