@@ -14,6 +14,7 @@ from pathlib import Path
 
 from experiments.fresh import answers, environment
 
+DOCS = Path(__file__).parent.parent / "docs"
 IMPORTS = ("numpy", "sklearn.linear_model", "numba", "graphs", "problems", "bcd", "planning")
 FIRST_CALLS = {
     "Lasso().fit on 50 x 20": (
@@ -67,6 +68,7 @@ def main(arguments: list[str]) -> None:
     """Measure, print and write the table."""
     parser = argparse.ArgumentParser(prog="python -m experiments startup", description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("output/startup"))
+    parser.add_argument("--publish", action="store_true", help="write to docs/results too")
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args(arguments)
     rows = measure(options.repeats)
@@ -78,12 +80,13 @@ def main(arguments: list[str]) -> None:
     machine += f"; medians of {options.repeats} processes (cold: one)"
     table = ["# Starting", "", f"{machine}.", ""]
     table += [
-        "Written by `python -m experiments startup`. Cold: nothing was compiled before, as after "
-        "installation; warm: compiled code is loaded from numba's cache. First calls are timed "
+        "Written by `python -m experiments startup --publish`. Cold: nothing was compiled before, as "
+        "after installation; warm: compiled code is loaded from numba's cache. First calls are timed "
         "after the imports. Seconds of the processor, so that others' work does not count.",
         "",
     ]
     table += ["| what | cache | seconds |", "| --- | --- | --- |"]
     table += [f"| {what} | {cache} | {value:.3f} |" for what, cache, value in rows]
-    (options.output / "startup.md").write_text("\n".join([*table, ""]))
+    for folder in (options.output, *([DOCS / "results"] if options.publish else [])):
+        (folder / "startup.md").write_text("\n".join([*table, ""]))
     print("\n".join(table))
