@@ -80,9 +80,9 @@ def main(arguments: list[str]) -> None:
     machine += f"; medians of {options.repeats} processes (cold: one)"
     table = ["# Starting", "", f"{machine}.", ""]
     table += [
-        "Written by `python -m experiments startup --publish`. Cold: nothing was compiled before, as "
-        "after installation; warm: compiled code is loaded from numba's cache. First calls are timed "
-        "after the imports. Seconds of the processor, so that others' work does not count.",
+        "Written by `python -m experiments startup --publish`. Cold: nothing was compiled before, "
+        "as after installation; warm: compiled code is loaded from numba's cache. First calls are "
+        "timed after the imports. Seconds of the processor, so that others' work does not count.",
         "",
     ]
     table += ["| what | cache | seconds |", "| --- | --- | --- |"]
