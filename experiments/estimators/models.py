@@ -218,21 +218,16 @@ MODELS = (
         logistic_groups,
         {"C": 1e-3},
     ),
-    Model(
-        "LogisticRegression (two classes)",
-        CLASSES,
-        bcd.LogisticRegression,
-        {"C": 0.5, "l1_ratio": 0.5, "tol": 1e-11},
-        logistic,
-        {"C": 1e-3, "l1_ratio": 1.0},
-    ),
-    Model(
-        "LogisticRegression (many classes)",
-        MULTI_CLASS,
-        bcd.LogisticRegression,
-        {"C": 0.5, "l1_ratio": 0.5, "tol": 1e-11},
-        logistic,
-        {"C": 1e-3, "l1_ratio": 1.0},
+    *(
+        Model(
+            f"LogisticRegression ({kind} classes)",
+            problem,
+            bcd.LogisticRegression,
+            {"C": 0.5, "l1_ratio": 0.5, "tol": 1e-11},
+            logistic,
+            {"C": 1e-3, "l1_ratio": 1.0},
+        )
+        for kind, problem in (("two", CLASSES), ("many", MULTI_CLASS))
     ),
     Model(
         "LogisticRegressionCV",
