@@ -91,6 +91,31 @@ def sweep_residual(
 
 
 @lean_kernel
+def sweep_in_order(
+    form, mean, length, squares, x, r, shift, l1, l2, lower, upper, order, zeros_too
+):
+    """Sweep once in some order, over the zeros only where asked to.
+
+    order : (s,) int64;  x, r, shift : changed in place
+    Returns by how much the pulls were off, in units of their l1 weights, at most.
+    """
+    largest = 0.0
+    for a in range(len(order)):
+        j = order[a]
+        curvature, old = squares[j] + l2[j], x[j]
+        if curvature <= 0.0 or (old == 0.0 and not zeros_too):
+            continue
+        pull = _column_dot(form, j, r) + shift[0] * mean[j] * length
+        new = exact_update(pull, j, squares, x, l1, l2, lower, upper)
+        if new != old:
+            x[j] = new
+            _add_column(form, j, old - new, r)
+            shift[0] -= (old - new) * mean[j]
+            largest = max(largest, abs(new - old) * curvature / l1[j])
+    return largest
+
+
+@lean_kernel
 def correlate_residual(form, r, out):
     """Set ``out`` (k,) to ``A' r``, for r orthogonal to u."""
     if len(form.ptr) == 0:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bcd.active_set import GramProblem
+from bcd.apart import may_be_apart, sweep_apart
 from bcd.design import Design
 from bcd.residual import APART, ResidualProblem, residual_pays, ridge_share
 from bcd.separable import Separable
@@ -16,6 +17,7 @@ from bcd.whole import WholeProblem
 INNER_TOL = 0.3  # of tol, to which the block is solved in the end
 BLOCK_SHARE = 0.1  # of the gap at hand, to which it is before: solving further would not pay
 FIRST_EASY = 1000  # zeros that the first working set takes where sweeps do
+SHARPER = 0.05  # times the tolerance of sweeps that were not enough
 STATION_SHARE = 0.03  # the same where the penalty is eased
 DRIFT = 1e-10  # of b'b: tolerances below which a residual kept up by sweeps is computed anew
 
@@ -49,6 +51,8 @@ class WorkingSet:
         What is left of a run with other penalties, and ``A' b`` where it is known.
     boxed : bool
         Whether any feature has a finite bound other than 0.
+    alone : bool, default=True
+        Whether no other penalties follow, for which a Gram matrix would be kept.
 
     Attributes
     ----------
@@ -61,7 +65,9 @@ class WorkingSet:
 
     books: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
 
-    def __init__(self, design: Design, b, x, penalty: Separable, memory: Memory, boxed: bool):
+    def __init__(
+        self, design: Design, b, x, penalty: Separable, memory: Memory, boxed: bool, alone=True
+    ):
         self.design, self.b, self.correlation = design, b, memory.correlation
         self.x, self.penalty = x, penalty
         self.energy = float(b @ b)
@@ -71,12 +77,15 @@ class WorkingSet:
         self.inside = np.zeros(len(x), dtype=np.bool_)
         self.inside[self.columns] = True
         self.by_residual = bool(penalty.l1.all() and not boxed)  # its gap is known
+        self.apart = alone and self.by_residual and may_be_apart(design)
+        self.sharpness = 1.0  # of the sweeps' tolerance
         self._refresh()
 
     @property
     def easy(self) -> bool:
         """Whether many columns at once cost little more than few: no Gram matrix is needed."""
-        return self.by_residual and self.ridge * min(FIRST_EASY, *self.design.shape) >= APART
+        ridge = self.ridge if self.by_residual else 0.0
+        return self.apart or ridge * min(FIRST_EASY, *self.design.shape) >= APART
 
     def __len__(self) -> int:
         return len(self.columns)
@@ -123,6 +132,8 @@ class WorkingSet:
         bool
             Whether the block was solved to the end, as far as it could be.
         """
+        if self.apart:
+            return self._sweep(r, INNER_TOL * tol, ease, more=gap > 0.0)
         n_free = min(n_free, len(self.b), len(self))
         sizes = (n_free, self.ridge, self.n_penalties)
         if self.by_residual and residual_pays(self.design, self.columns, *sizes):
@@ -144,6 +155,23 @@ class WorkingSet:
         self.problem.solve(INNER_TOL * tol, ease, self.energy)
         self.x[self.columns] = self.problem.x[: len(self)]
         return ease == 1.0
+
+    def _sweep(self, r: NDArray, tol: float, ease: float, *, more: bool) -> bool:
+        """Solve by sweeps; give them up where they are slow.
+
+        more : whether there are new columns; where not, the last sweeps ended too early
+        """
+        self.sharpness *= 1.0 if more else SHARPER
+        part, penalty = self.x[self.columns], self.penalty.take(self.columns)
+        penalty = penalty._replace(l1=ease * penalty.l1)
+        pull = np.zeros(len(self)) if self.correlation is None else self.correlation[self.columns]
+        block = ResidualProblem(self.design, self.columns)
+        sharp = self.sharpness >= SHARPER  # sweeps that were not enough twice never will be
+        self.apart = sharp and sweep_apart(block, r, part, penalty, pull, self.sharpness * tol)
+        self.x[self.columns] = part
+        self.stale, self.books = True, None
+        self.keep(self.support())
+        return False
 
     def _extend_gram(self) -> None:
         known, new = np.split(self.columns, [self.problem.size])

@@ -128,6 +128,7 @@ def solve_working_sets(
     b = project_out(design.u, target)
     everything = nonzero_columns(design)
     candidates = everything
+    alone = memory is None
     memory = Memory() if memory is None else memory
     x = np.zeros(design.shape[1])
     start_x = x0 if memory.x is None else memory.x
@@ -145,7 +146,7 @@ def solve_working_sets(
         c = correlate_target(design, r, candidates) if first else design.correlate(r, candidates)
     if len(support) == 0 and len(candidates) == len(x):
         memory.correlation = c
-    block = WorkingSet(design, b, x, penalty, memory, boxed)
+    block = WorkingSet(design, b, x, penalty, memory, boxed, alone)
     near = _screening_gap(design, penalty)
     best_gap, n_iter, eased, exact = np.inf, 0, np.inf, False
 
