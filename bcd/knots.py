@@ -25,11 +25,14 @@ from bcd.separable import Separable, separable
 from bcd.whole import whole_problem
 
 KNOT_SHARE = 0.3  # of tol, to which knots are solved, so that something is left between them
+EXACT_SHARE = 1e-3  # the same where a squared penalty bends the path, and working sets are not
+# solved to the end: only between solutions much more precise than tol is much left
+NEEDED = 4  # neighbours in a row without which it would not do: no such precision any more
 TIGHT = 1e-8  # relative tolerances below which knots are solved to tol itself
-AMPLE = 0.1  # of tol: gaps between two knots below which the next two may be further apart
+AMPLE = 0.3  # of tol: gaps between two knots below which the next two may be further apart
 FINE = 1e-8  # of tol, where features are few: the last digits cost little, and errors of folds,
 # which choose the penalty by differences between neighbours, need them
-TRIALS = 4  # neighbours are looked at once in so many whether the one between was needed
+TRIALS = 2  # neighbours are looked at once in so many whether the one between was needed
 
 
 class Knot(NamedTuple):
@@ -112,6 +115,7 @@ class _Path:
         self.columns = nonzero_columns(design)
         self.squares = design.squares[self.columns]
         factor, bounds = settings.get("penalty_factor"), settings.get("bounds")
+        self.n_needed = 0 if l1_ratio < 1.0 else NEEDED  # in a row
         self.alike = factor is None and bounds is None and l1_ratio > 0.0
         factor = np.ones(design.shape[1]) if factor is None else factor
         self.unit = separable(factor, factor, bounds=bounds).take(self.columns)
@@ -133,6 +137,9 @@ class _Path:
                 if before is not None and here.place % TRIALS == 0:
                     point = self._look(Span.of(before, there), here.place)
                     worst = AMPLE * point.gap if point is not None else np.inf
+                    needed = worst > AMPLE * self.limit
+                    if self.n_needed < NEEDED:
+                        self.n_needed = self.n_needed + 1 if needed else 0
             if worst <= AMPLE * self.limit:
                 stride *= 2
             elif worst > self.limit:
@@ -142,7 +149,8 @@ class _Path:
 
     def _solve(self, place: int) -> Knot:
         """Solve at one penalty, from where the memory stands."""
-        share = KNOT_SHARE if self.tol > TIGHT else 1.0
+        share = EXACT_SHARE if self.n_needed < NEEDED else KNOT_SHARE
+        share = share if self.tol > TIGHT else 1.0
         result = solve_quietly(
             self.design,
             self.target,

@@ -1,6 +1,7 @@
 """Least squares without any l1 penalty: ordinary and ridge, solved and certified directly.
 
-With no l1 there is no active set to find, so this is left to LAPACK (dense) and LSMR (sparse).
+With no l1 there is no active set to find, so this is left to LAPACK (dense), conjugate gradients
+(sparse ridge, no further than asked) and LSMR (sparse, and where the former do not get there).
 Dense ridge problems are solved by the Cholesky factor of the smaller Gram matrix, of columns or of
 samples, and where rounding forbids that by singular values, as ordinary least squares are.
 """
@@ -9,19 +10,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, lstsq
 from scipy.sparse.linalg import LinearOperator, lsmr
 
+from bcd._residual_kernels import conjugate_gradients
 from bcd.design import DenseDesign, Design, nonzero_columns, project_out
 from bcd.duality import certify
+from bcd.residual import ResidualProblem
 from bcd.result import History, Result, Status
 from bcd.separable import separable
 
 MAX_LSMR = 10_000
 REFINEMENTS = 3
+ROUNDING = 1e-15  # relative, of what is left of an equation
+AIM, LOWER = 0.01, 0.01  # of tol, to which conjugate gradients go first; each time times what
 
 
 def solve_smooth(design: Design, target: NDArray, l2: float, *, tol: float) -> Result:
@@ -44,6 +50,10 @@ def solve_smooth(design: Design, target: NDArray, l2: float, *, tol: float) -> R
     columns = nonzero_columns(design)
     scale = 1.0 / np.sqrt(design.squares[columns] + l2)
     solvers: list[Callable] = [_sparse_solver]
+    if l2 > 0.0:
+        by_samples = len(columns) > design.shape[0]
+        gradients = _sample_gradients_solver if by_samples else _gradients_solver
+        solvers = [partial(gradients, tol=tol), _sparse_solver]
     if isinstance(design, DenseDesign):
         solvers = [_ridge_solver, _dense_solver] if l2 > 0.0 else [_dense_solver]
     x = np.zeros(design.shape[1])
@@ -130,6 +140,54 @@ def _dense_solver(design: DenseDesign, columns, scale, l2: float):
     return step
 
 
+def _gradients_solver(design, columns, scale, l2: float, tol: float):
+    problem, k = ResidualProblem(design, columns), len(columns)
+    free, weights, aim = np.arange(k, dtype=np.int32), np.full(k, l2), AIM * tol
+    system = (problem.form, free, problem.mean, problem.u, problem.squares, weights)
+
+    def step(r, below):
+        nonlocal aim
+        left = design.correlate(r, columns) + np.sqrt(l2) * below
+        energy = 0.5 * float(((scale * left) ** 2).sum())  # left to gain, were columns orthogonal
+        move, image = np.zeros(k), np.empty(len(r))
+        if energy > aim:
+            share = max(np.sqrt(aim / energy), ROUNDING)
+            conjugate_gradients(*system, share, MAX_LSMR, left, move, image)
+        aim *= LOWER
+        return move
+
+    return step
+
+
+def _sample_gradients_solver(design, columns, scale, l2: float, tol: float):
+    """Solve ``(A A' + l2) dual = b`` by conjugate gradients; ``x`` is the image under A'.
+
+    Where ``left`` remains of that equation, the gap at ``x`` and its residual is
+    ``|A' left|^2 / (2 l2)``.
+    """
+    dual, aim = np.zeros(design.shape[0]), AIM * tol
+
+    def step(r, below):
+        nonlocal aim
+        left, move, energy = r - l2 * dual, np.zeros(len(r)), np.inf
+        way, image = np.zeros(len(r)), np.zeros(len(columns))
+        for _ in range(MAX_LSMR):
+            pull, before, energy = design.correlate(left, columns), energy, float(left @ left)
+            if 0.5 * float(pull @ pull) <= aim * l2 or energy <= ROUNDING**2 * float(r @ r):
+                break
+            way = left + energy / before * way
+            image = pull + energy / before * image
+            bent = design.product(columns, image) + l2 * way
+            length = energy / float(way @ bent)
+            move += length * way
+            left -= length * bent
+        dual[:] += move
+        aim *= LOWER
+        return design.correlate(move, columns)
+
+    return step
+
+
 def _sparse_solver(design, columns, scale, l2: float):
     n = design.shape[0]
 
@@ -153,6 +211,7 @@ def _sparse_solver(design, columns, scale, l2: float):
 
     def step(r, below):
         rhs = np.concatenate([r, below]) if l2 > 0.0 else r
-        return scale * lsmr(operator, rhs, atol=1e-15, btol=1e-15, conlim=0, maxiter=MAX_LSMR)[0]
+        ends = {"atol": ROUNDING, "btol": ROUNDING, "conlim": 0, "maxiter": MAX_LSMR}
+        return scale * lsmr(operator, rhs, **ends)[0]
 
     return step

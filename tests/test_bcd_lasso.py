@@ -13,6 +13,7 @@ from sklearn.datasets import load_diabetes, make_regression
 from sklearn.exceptions import ConvergenceWarning
 
 from bcd import ElasticNet, Lasso
+from bcd.design import SparseDesign
 from experiments.certificates import lasso_gap
 
 
@@ -175,6 +176,45 @@ def test_ridge_on_dependent_columns_of_any_scale_is_certified(shape, strength, w
     )
     assert found <= least + 2.1e-9 * float(b @ b)
     assert n * model.dual_gap_ <= 1e-9 * float(b @ b)
+
+
+@pytest.mark.parametrize("n, p", [(60, 25), (25, 60)])
+@pytest.mark.parametrize("tol", [1e-2, 1e-6, 1e-12])
+@pytest.mark.parametrize("alpha", [1e-5, 0.1])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_sparse_ridge_comes_as_near_the_minimum_as_it_says(n, p, tol, alpha, weighted):
+    rng = np.random.default_rng(n)
+    X = sp.random(n, p, 0.3, random_state=rng).toarray() * 10.0 ** rng.integers(-1, 2, p)
+    X[:, 3] = 0.0
+    y, weights = rng.standard_normal(n), rng.random(n) + 0.1 if weighted else np.ones(n)
+    model = ElasticNet(alpha, l1_ratio=0.0, tol=tol)
+    model.fit(sp.csc_array(X), y, sample_weight=weights if weighted else None)
+    root = np.sqrt(weights * n / weights.sum())
+    A, b = (root[:, None] * (X - np.average(X, axis=0, weights=weights)), y)
+    b = root * (b - np.average(b, weights=weights))
+    least = np.linalg.solve(A.T @ A + n * alpha * np.eye(p), A.T @ b)
+
+    def value(coef):
+        return 0.5 * (np.sum((b - A @ coef) ** 2) / n + alpha * coef @ coef)
+
+    assert model.dual_gap_ <= tol * (b @ b) / n
+    assert value(model.coef_) - value(least) <= model.dual_gap_ + 1e-14
+
+
+def test_sparse_ridge_goes_no_further_than_asked(monkeypatch):
+    rng = np.random.default_rng(5)
+    X = sp.random(80, 300, 0.1, format="csc", random_state=rng)
+    y, counts, correlate = X @ rng.standard_normal(300), [], SparseDesign.correlate
+
+    def counted(design, *arguments):
+        counts[-1] += 1
+        return correlate(design, *arguments)
+
+    monkeypatch.setattr(SparseDesign, "correlate", counted)
+    for tol in (1e-2, 1e-10):
+        counts.append(0)
+        ElasticNet(1e-4, l1_ratio=0.0, tol=tol).fit(X, y)
+    assert counts[0] < 0.7 * counts[1] < 50
 
 
 def test_support_may_exceed_the_samples_and_samples_the_features():
