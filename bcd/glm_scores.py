@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bcd._score_kernels import evaluate_losses, scaled_distance
+from problems.losses import LOGISTIC, POISSON
 
 Vector = NDArray[np.float64]
 HALVINGS = 40
@@ -34,9 +35,22 @@ class Scores:
 
     def start(self) -> float:
         """Move to zero coefficients and the best intercept, if one is fitted; return the losses."""
-        self.set(np.zeros(len(self.y)))
-        self.started_at = self.center() if self.intercept else 0.0
+        guess = self._best_alone() if self.intercept else 0.0
+        self.set(np.full(len(self.y), guess))
+        self.started_at = guess + self.center() if self.intercept else 0.0
         return self.value
+
+    def _best_alone(self) -> float:
+        """Return the intercept that is best without coefficients, where a formula gives it."""
+        total = float(self.weight.sum())
+        if self.tag == POISSON:
+            mean = float(self.weight @ self.y) / total
+            return float(np.log(mean)) if mean > 0.0 else 0.0
+        if self.tag == LOGISTIC:
+            positive = float(self.weight[self.y > 0.0].sum())
+            if 0.0 < positive < total:
+                return float(np.log(positive / (total - positive)))
+        return 0.0
 
     def set(self, z: Vector) -> float:
         """Move to scores ``z``."""

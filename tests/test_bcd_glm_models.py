@@ -9,7 +9,8 @@ from bcd._penalty_kernels import feasible_scale, survey_columns
 from bcd._score_kernels import dual_distance, evaluate_losses, scaled_distance
 from bcd.design import make_design
 from bcd.glm_block import make_block
-from problems.losses import LOGISTIC
+from bcd.glm_scores import Scores
+from problems.losses import LOGISTIC, POISSON
 
 
 def _model(seed):
@@ -124,3 +125,16 @@ def test_inner_products_follow_the_ridges():
         W = block.rows[:50].T
         np.testing.assert_allclose(block.inner_products(l2), (W / l2) @ W.T)
     assert block.inner_products(np.zeros(50)) is None
+
+
+@pytest.mark.parametrize("tag", [LOGISTIC, POISSON])
+def test_scores_start_at_the_best_intercept(tag):
+    rng = np.random.default_rng(5)
+    y = np.where(rng.random(200) < 0.1, 1.0, -1.0) if tag == LOGISTIC else 1.0 * rng.poisson(2, 200)
+    weight = rng.integers(0, 3, 200).astype(float)
+    scores = Scores(tag, 0.0, y, weight, True)
+    value = scores.start()
+    assert abs(scores.slope.sum()) <= 1e-12 * np.abs(scores.slope).sum()
+    assert (scores.z == scores.started_at).all()
+    for other in (-1e-3, 1e-3):
+        assert scores.try_out(scores.z + other) > value

@@ -193,10 +193,7 @@ class GroupLogisticRegression(LogisticClassifier):
         refuse_large_penalties("weights and 1 / C", factors, 1.0 / self.C)
         refuse_large_penalties("penalty_factor and 1 / C", own, 1.0 / self.C)
         scores = Scores(LOGISTIC, 0.0, signs, weights, self.fit_intercept)
-        scores.set(np.zeros(n_samples))
-        if self.fit_intercept:
-            scores.center()
-        tol = self.tol * scores.value
+        tol = self.tol * scores.start()
         start = last_solution(self, n_features, offsets)
         x0, intercept0 = (None, 0.0) if start is None else (start[0][0], float(start[1][0]))
         design = make_design(X, np.ones(n_samples) if self.fit_intercept else np.empty(0))
