@@ -143,7 +143,8 @@ def solve_glm(
             break
         best_gap = min(best_gap, certificate.gap)
         if len(candidates) > SCREENING_SAVES and np.isfinite(certificate.gap):
-            candidates, c = _screen(scores, certificate, c, penalty, candidates, lengths, in_block)
+            held = in_block if sweeps is None else in_block | (x != 0.0)
+            candidates, c = _screen(scores, certificate, c, penalty, candidates, lengths, held)
         swept = False
         if sweeps is not None and sweeps.open:
             swept = True
@@ -258,7 +259,7 @@ def _free_dual(scores: Scores, block, x: Vector, penalty: Separable) -> Vector:
 
 
 def _screen(
-    scores, certificate, c, penalty: Separable, candidates, lengths, in_block
+    scores, certificate, c, penalty: Separable, candidates, lengths, held
 ) -> tuple[NDArray[np.int32], Vector]:
     """Leave out features that the gap-safe sphere rules out (Ndiaye et al., 2017, section 4).
 
@@ -270,7 +271,7 @@ def _screen(
     radius = np.sqrt(2.0 * smooth * float(scores.weight.max()) * certificate.gap)
     kept, kept_c = np.empty_like(candidates), np.empty_like(c)
     sphere = certificate.scale, float(radius)
-    n = keep_active(c, candidates, lengths, penalty.l1, *sphere, in_block, kept, kept_c)
+    n = keep_active(c, candidates, lengths, penalty.l1, *sphere, held, kept, kept_c)
     return kept[:n], kept_c[:n]
 
 
