@@ -33,6 +33,11 @@ FAMILIES: dict[str, tuple[str, dict, str]] = {
     "positive": ("experiments.race_lasso", {"kind": "positive"}, "nonnegative Lasso"),
     "logistic_l1": ("experiments.race_logistic", {"kind": "l1"}, "l1 logistic regression"),
     "logistic_l2": ("experiments.race_logistic", {"kind": "l2"}, "l2 logistic regression"),
+    "multinomial_l2": (
+        "experiments.race_logistic",
+        {"kind": "multinomial"},
+        "l2 multinomial logistic regression",
+    ),
 }
 DOCS = Path(__file__).parent.parent / "docs"
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")

@@ -1,4 +1,4 @@
-"""The races of logistic regression with l1 or l2, no intercept."""
+"""The races of logistic regression with l1 or l2, and of many classes with l2; no intercept."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ DATA = (
     "news20_bigrams",
 )
 QUICK = ("breast_cancer", "digits", "colon", "tall 5000 x 100", "random sparse 500 x 2000")
-HEAVY = ("news20_unigrams", "news20_bigrams")
+HEAVY = ("news20_unigrams", "news20_bigrams", "isolet")
+CLASSES = ("digits", "srbct", "isolet")
 FRACTIONS = (5, 20, 100)
 RIDGE_CS = (1, 100)
 
@@ -52,6 +53,23 @@ def logistic_cell(data: str, X, y, setting: float, kind: str = "l1") -> Cell:
             solvers[factory.__name__] = solver
     name = f"/{setting}" if kind == "l1" else f"C={setting}"
     return Cell(f"logistic_{kind}", data, name, gap, solvers, 20.0 if data in HEAVY else 3.0)
+
+
+def multinomial_cell(data: str, X, y, C: float) -> Cell:
+    """Build the cell of one data set whose classes are told apart by one multinomial model."""
+    _, label = np.unique(y, return_inverse=True)
+    n_classes = int(label.max()) + 1
+    at_zero = len(y) * np.log(n_classes)
+
+    def gap(coef) -> float:
+        return logistic_gap(X, label, coef, np.zeros(n_classes), C, 0.0)[1] / at_zero
+
+    solvers = {OURS: southwell(X, label, C, 0.0)}
+    for factory in (lbfgs, newton_cg, newton_cholesky):
+        solver = factory(X, label, C, 0.0)
+        if solver is not None:
+            solvers[factory.__name__] = solver
+    return Cell("multinomial_l2", data, f"C={C}", gap, solvers, 20.0 if data in HEAVY else 3.0)
 
 
 def southwell(X, y, C, l1_ratio):
@@ -91,9 +109,15 @@ def lbfgs(X, y, C, l1_ratio):
     return None if l1_ratio > 0.0 else _scikit_learn(X, y, C, l1_ratio, "lbfgs", 1.0)
 
 
+def newton_cg(X, y, C, l1_ratio):
+    """Solve with scikit-learn's truncated Newton method, l2 only."""
+    return None if l1_ratio > 0.0 else _scikit_learn(X, y, C, l1_ratio, "newton-cg", 1.0)
+
+
 def newton_cholesky(X, y, C, l1_ratio):
-    """Solve with scikit-learn's Newton method, l2 and few features only."""
-    if l1_ratio > 0.0 or X.shape[1] > 1000:
+    """Solve with scikit-learn's Newton method, l2 and few coefficients only."""
+    n_classes = len(np.unique(y))
+    if l1_ratio > 0.0 or X.shape[1] * (n_classes if n_classes > 2 else 1) > 1000:
         return None
     return _scikit_learn(X, y, C, l1_ratio, "newton-cholesky", 1.0)
 
@@ -162,6 +186,9 @@ def snapml(X, y, C, l1_ratio):
 
 def small_cells(kind: str = "l1") -> list[Cell]:
     """Tiny problems on which everybody compiles."""
+    if kind == "multinomial":
+        X, y = load("digits")
+        return [multinomial_cell("digits", X, y, 0.01)]
     cells = []
     for name in ("random sparse 500 x 2000", "breast_cancer"):
         X, y = load(name)
@@ -171,8 +198,15 @@ def small_cells(kind: str = "l1") -> list[Cell]:
 
 def cells(quick: bool, kind: str = "l1") -> Iterator[Cell]:
     """Every data set at every strength of the penalty."""
-    for name in QUICK if quick else DATA:
+    names: tuple[str, ...] = QUICK if quick else DATA
+    if kind == "multinomial":
+        names = CLASSES[:1] if quick else CLASSES
+    for name in names:
         data = load(name)
         if data is not None:
+            X, y = data
             for setting in FRACTIONS if kind == "l1" else RIDGE_CS:
-                yield logistic_cell(name, data[0], data[1], setting, kind)
+                if kind == "multinomial":
+                    yield multinomial_cell(name, X, y, setting)
+                else:
+                    yield logistic_cell(name, X, y, setting, kind)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from bcd.design import make_design, refuse_overflow
@@ -10,7 +12,9 @@ from bcd.estimators._offsets import as_moved
 from bcd.glm import solve_glm
 from bcd.glm_scores import Scores
 from bcd.progress import reporting
-from bcd.result import Result
+from bcd.result import Result, Status
+from bcd.ridge_logistic import solve_ridge_logistic
+from problems.losses import LOGISTIC
 
 
 def fit_scores(
@@ -57,23 +61,33 @@ def fit_scores(
     """
     scores = Scores(tag, parameter, y, weights, intercept)
     at_zero = abs(scores.start())
-    if design is None:
-        design = make_design(X, np.ones(len(y)) if intercept else np.empty(0))
-        refuse_overflow(design, y)
     x0, intercept0 = (None, 0.0) if start is None else start
+    result = None
     with reporting(name, tol * at_zero, verbose, callback) as report:
-        result = solve_glm(
-            design,
-            scores,
-            l1,
-            l2,
-            bounds=bounds,
-            x0=x0,
-            intercept0=intercept0,
-            tol=tol * at_zero,
-            max_iter=max_iter,
-            callback=report,
-        )
+        if tag == LOGISTIC and bounds is None:
+            result = solve_ridge_logistic(
+                X, scores, l1, l2, x0=x0, tol=tol * at_zero, max_iter=max_iter, callback=report
+            )
+        if result is None or result.status is Status.STALLED:
+            n_before = 0 if result is None else result.n_iter
+            if result is not None and result.gap < at_zero:
+                x0, intercept0 = result.x, result.extra["intercept"]
+            if design is None:
+                design = make_design(X, np.ones(len(y)) if intercept else np.empty(0))
+                refuse_overflow(design, y)
+            result = solve_glm(
+                design,
+                scores,
+                l1,
+                l2,
+                bounds=bounds,
+                x0=x0,
+                intercept0=intercept0,
+                tol=tol * at_zero,
+                max_iter=max(max_iter - n_before, 1) if n_before else max_iter,
+                callback=report,
+            )
+            result = replace(result, n_iter=n_before + result.n_iter)
     warn_unless_solved(result, tol * at_zero)
     return result, at_zero
 

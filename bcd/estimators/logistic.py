@@ -45,7 +45,8 @@ class LogisticRegression(LogisticClassifier):
 
     with ``s_i`` sample weight times class weight; more than two classes are one symmetric
     multinomial model. Greedy working sets and proximal Newton steps (see :mod:`bcd.glm`) serve
-    every penalty and any number of classes, so there is no ``solver`` to choose.
+    every penalty and any number of classes, and what the sizes of the data call for where they do
+    not (see :mod:`bcd.ridge_logistic`), so there is no ``solver`` to choose.
 
     Parameters
     ----------
@@ -71,7 +72,8 @@ class LogisticRegression(LogisticClassifier):
     solver : str, default="gs-q"
         scikit-learn's names are accepted and mean the same.
     max_iter : int, default=100
-        Block updates at most; few are needed, since each is a run of Newton steps.
+        Block updates at most; few are needed, since each is a run of Newton steps or a sweep over
+        all samples.
     verbose : int, default=0
         Whether to show a progress bar, see :class:`bcd.ElasticNet`.
     warm_start : bool, default=False
@@ -335,9 +337,6 @@ def fit_classes(
     intercept : ndarray of shape (1 or n_classes,)
     result : Result
     """
-    if design is None:
-        design = make_design(X, np.ones(X.shape[0]) if fit_intercept else np.empty(0))
-        refuse_overflow(design)
     if n_classes == 2:
         first = None
         if start is not None and start[0].shape[0] == 1:
@@ -360,6 +359,9 @@ def fit_classes(
             design=design,
         )
         return result.x[None, :], np.array([result.extra["intercept"]]), result
+    if design is None:
+        design = make_design(X, np.ones(X.shape[0]) if fit_intercept else np.empty(0))
+        refuse_overflow(design)
     scores = SoftmaxScores(label.astype(np.int64), n_classes, weights)
     if fit_intercept:
         scores.center()
