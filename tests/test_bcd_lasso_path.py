@@ -346,3 +346,13 @@ def test_weights_that_are_all_alike_choose_the_same_penalty_where_folds_differ_i
     alike = LassoCV(tol=1e-6, cv=3).fit(X, y, sample_weight=np.full(10, 2.0))
     assert plain.alpha_ == alike.alpha_
     assert plain.alpha_ == plain.alphas_[plain.mse_path_.mean(axis=1).argmin()]
+
+
+def test_the_final_fit_of_cross_validation_is_far_more_precise_than_asked():
+    rng = np.random.default_rng(7)
+    X = rng.standard_normal((60, 200))
+    y = X[:, :5].sum(axis=1) + rng.standard_normal(60)
+    for tol in (1e-2, 1e-4):
+        model = ElasticNetCV(cv=3, alphas=20, eps=1e-2, l1_ratio=0.7, tol=tol).fit(X, y)
+        gap = lasso_gap(X, y, model.coef_, model.alpha_, 0.7, centered=True)[1]
+        assert gap <= 0.011 * tol * np.var(y)

@@ -10,10 +10,15 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.utils.validation import column_or_1d
 
-from bcd.design import refuse_overflow
-from bcd.estimators._base import check_settings, last_coefficients, restoring
+from bcd.design import project_out, refuse_overflow
+from bcd.estimators._base import (
+    check_settings,
+    last_coefficients,
+    restoring,
+    warn_unless_solved,
+)
 from bcd.estimators._folds import SplitsSamples, split_samples
-from bcd.estimators._least_squares import read_bounds, solve, weighted_design
+from bcd.estimators._least_squares import read_bounds, solve_quietly, weighted_design
 from bcd.estimators._offsets import as_given, without_offsets
 from bcd.estimators._validation import (
     check_number,
@@ -26,6 +31,7 @@ from bcd.knots import follow_alphas
 from bcd.path import geometric_alphas, largest_alpha, read_alphas
 from bcd.progress import counted
 
+FINAL_TOL, FINEST = 0.01, 1e-8  # of tol, and no less: to be precise costs little beside the folds
 FOLD_TOL = 0.1  # of tol: errors of neighbouring penalties, whose differences choose, are alike
 
 
@@ -214,7 +220,8 @@ class ElasticNetCV(SplitsSamples, ElasticNet):
         given = not isinstance(self.alphas, numbers.Integral)
         self.alphas_ = np.array(grids) if several and not given else grids[0]
         self.mse_path_ = np.squeeze(np.moveaxis(path, 1, 2)) if several else path[0].T
-        result = solve(
+        precise = {"tol": max(FINAL_TOL * self.tol, min(self.tol, FINEST))}
+        result = solve_quietly(
             design,
             np.ascontiguousarray(target),
             self.alpha_,
@@ -224,8 +231,11 @@ class ElasticNetCV(SplitsSamples, ElasticNet):
             callback=self.callback,
             verbose=self.verbose,
             name=type(self).__name__,
-            **settings,
+            **settings | precise,
         )
+        b = project_out(design.u, target)
+        if not result.gap <= self.tol * float(b @ b):
+            warn_unless_solved(result, self.tol * float(b @ b), n_samples)
         self.coef_ = result.x.astype(X.dtype)
         self.intercept_ = 0.0
         if self.fit_intercept:
