@@ -1,5 +1,8 @@
 """A Cholesky factor kept up to date while coordinates enter and leave: G[S, S] = R' R.
 
+Loops over a part of a row count in unsigned integers: an index that may count from the end keeps
+them from being run eight abreast.
+
 Names: ``R`` (capacity, capacity) float64, upper triangular in its leading s x s part, rows
 contiguous; ``G`` (m, m) float64 symmetric; ``support`` (capacity,) int64, S in the order of R.
 """
@@ -15,7 +18,7 @@ DEPENDENT = 1e-11  # of a column's squared length: less is left when it lies in 
 def dot(a, b, start, stop):
     """Inner product of ``a[start:stop]`` and ``b[start:stop]``."""
     total = 0.0
-    for i in range(start, stop):
+    for i in range(np.uint64(start), np.uint64(stop)):
         total += a[i] * b[i]
     return total
 
@@ -23,7 +26,7 @@ def dot(a, b, start, stop):
 @inner_kernel
 def add_multiple(weight, source, target, start, stop):
     """Add ``weight * source[start:stop]`` to ``target[start:stop]``."""
-    for i in range(start, stop):
+    for i in range(np.uint64(start), np.uint64(stop)):
         target[i] += weight * source[i]
 
 

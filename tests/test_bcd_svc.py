@@ -13,9 +13,20 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 
 from bcd import SVC
-from bcd import svm_kernel as solver
+from bcd._svc_face_kernels import BLOCKED, INNER, NOTHING, face_step
+from bcd._svc_kernels import (
+    MISSING,
+    N_ACTIVE,
+    N_STATE,
+    NEEDS_ROW,
+    Duals,
+    Store,
+    claim,
+    descend_pairs,
+)
+from bcd._svc_pair_kernels import restore_order, score_outside, shrink
 from bcd.result import Status
-from bcd.svm_kernel import solve_kernel_svm
+from bcd.svm_kernel import NO_MATRIX, solve_kernel_svm
 
 AMPLE, SCARCE = 10.0, 1e-6  # megabytes: the whole matrix, and two rows
 
@@ -61,7 +72,7 @@ def test_solution_is_feasible_optimal_and_certified(n, seed, C, tol, cache_mb, s
     limits = {"tol": tol, "max_iter": 100_000, "cache_mb": cache_mb, "shrinking": shrinking}
     result = solve_kernel_svm(reader(K), label, cost, **limits)
     assert result.status is Status.OPTIMAL
-    alpha = result.alpha
+    alpha = result.signed * label
     assert (alpha >= 0).all() and (alpha <= cost).all()
     assert abs(alpha @ label) <= 1e-12 * cost.sum()
     score = label - K @ (alpha * label)
@@ -74,35 +85,110 @@ def test_solution_is_feasible_optimal_and_certified(n, seed, C, tol, cache_mb, s
     assert gap <= 2 * tol * cost.sum()
 
 
-def test_shrinking_and_a_scarce_cache_find_the_same_solution(monkeypatch):
+@pytest.mark.parametrize("newton", [True, False])
+def test_shrinking_and_a_scarce_cache_find_the_same_solution(newton):
     X, y = problem(120, 3, 1)
     K, label, cost = matrix(X), np.where(y == 1, 1.0, -1.0), np.full(120, 20.0)
-    sizes = []
-    descend = solver.descend_pairs
+    sizes, results = [], []
 
-    def watched(*arguments):
-        sizes.append(len(arguments[-4]))
-        return descend(*arguments)
+    def watched(row, column):
+        sizes.append(len(column))
+        return K[np.ix_(row, column)]
 
-    monkeypatch.setattr(solver, "descend_pairs", watched)
-    results = []
     for cache_mb, shrinking in itertools.product((AMPLE, SCARCE), (True, False)):
         sizes.clear()
         limits = {"tol": 1e-9, "max_iter": -1, "cache_mb": cache_mb, "shrinking": shrinking}
-        results.append(solve_kernel_svm(reader(K), label, cost, **limits))
-        assert (min(sizes) < 120) == shrinking
-        assert sizes[-1] == 120
+        results.append(solve_kernel_svm(watched, label, cost, newton=newton, **limits))
+        assert (min(sizes) < 120) == (shrinking and cache_mb == SCARCE)  # the ample asks but once
     for result in results[1:]:
-        np.testing.assert_allclose(result.alpha, results[0].alpha, rtol=1e-6, atol=1e-7)
+        np.testing.assert_allclose(result.signed, results[0].signed, rtol=1e-6, atol=1e-7)
 
 
-def test_few_free_variables_are_solved_for_exactly(monkeypatch):
+@settings(max_examples=30)
+@given(st.integers(6, 60), st.integers(0, 10_000), st.sampled_from([0.1, 5.0]), st.booleans())
+def test_leaving_variables_out_and_looking_at_them_again_keeps_rows_and_scores(n, seed, C, given):
+    rng = np.random.default_rng(seed)
+    X, y = problem(n, 2, seed)
+    K, label = matrix(X), np.where(y == 1, 1.0, -1.0)
+    duals, store, state = start(K, label, np.full(n, C), places=rng.permutation(n + 3)[:n])
+    source = np.zeros((n + 3, n + 3))
+    source[np.ix_(duals.place, duals.place)] = K
+    ends = np.zeros(3)
+    for steps in (n // 2, n, 2 * n):
+        arrays = (source if given else NO_MATRIX, duals, store, state)
+        while descend_pairs(*arrays, 1e-9, steps, ends) == NEEDS_ROW:
+            t, n_active = state[MISSING], state[N_ACTIVE]
+            slot = claim(store, state, t)
+            store.rows[slot, :n_active] = K[duals.origin[t], duals.origin[:n_active]]
+        looked_at = state[N_ACTIVE]
+        shrink(duals, store, state, ends)
+        n_active = state[N_ACTIVE]
+        for t in np.flatnonzero(store.row_of[:n_active] >= 0):
+            row = store.rows[store.row_of[t], :n_active]
+            np.testing.assert_array_equal(row, K[duals.origin[t], duals.origin[:n_active]])
+        score = label - K[:, duals.origin] @ duals.signed
+        outside = duals.origin[n_active:looked_at]
+        np.testing.assert_allclose(
+            duals.score[:n_active], score[duals.origin[:n_active]], atol=1e-9
+        )
+        top, bottom = ends[:2]
+        at_high = (duals.signed == duals.high)[n_active:looked_at]
+        assert np.where(at_high, score[outside] > top - 1e-9, score[outside] < bottom + 1e-9).all()
+    duals.score[state[N_ACTIVE] :] = np.nan
+    score_outside(source, duals, state, label)
+    restore_order(duals, store, state)
+    np.testing.assert_array_equal(duals.origin, np.arange(n))
+    np.testing.assert_allclose(duals.score, label - K @ duals.signed, atol=1e-9)
+    assert state[N_ACTIVE] == n and (store.row_of == -1).all()
+
+
+def start(K, label, cost, places):
+    n = len(label)
+    low, high = np.where(label > 0, 0.0, -cost), np.where(label > 0, cost, 0.0)
+    arrays = (np.arange(n), places, np.zeros(n), low, high, label.copy(), K.diagonal().copy())
+    held = np.full(n, -1), np.full(n, -1), np.zeros(n, dtype=np.int64)
+    state = np.zeros(N_STATE, dtype=np.int64)
+    state[N_ACTIVE] = n
+    return Duals(*arrays), Store(np.empty((n, n)), *held), state
+
+
+@settings(max_examples=40)
+@given(st.integers(4, 40), st.integers(0, 10_000), st.booleans())
+def test_a_newton_step_minimises_on_the_free_variables_or_reaches_a_bound(n, seed, low_rank):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, 3))
+    K = X @ X.T if low_rank else matrix(X)
+    label = np.where(rng.random(n) < 0.5, 1.0, -1.0)
+    duals, store, state = start(K, label, np.full(n, 3.0), np.arange(n))
+    duals.signed[:] = rng.choice([0.0, 0.3, 3.0], size=n) * label
+    duals.score[:] = label - K @ duals.signed
+    free = (duals.signed > duals.low) & (duals.signed < duals.high)
+    before, total = duals.signed.copy(), duals.signed.sum()
+
+    def objective(signed):
+        return 0.5 * signed @ K @ signed - label @ signed
+
+    outcome = face_step(K, duals, store, state)
+    after = duals.signed
+    assert (outcome == NOTHING) == (free.sum() < 2)
+    np.testing.assert_array_equal(after[~free], before[~free])
+    assert ((duals.low <= after) & (after <= duals.high)).all()
+    assert after.sum() == pytest.approx(total, abs=1e-9)
+    np.testing.assert_allclose(duals.score, label - K @ after, atol=1e-7)
+    assert objective(after) <= objective(before) + 1e-9
+    if outcome == INNER and free.sum() > 1:
+        asked = duals.score[free]
+        assert asked.max() - asked.min() <= 1e-7
+    if outcome == BLOCKED:
+        assert ((after == duals.low) | (after == duals.high))[free].any()
+
+
+def test_few_free_variables_are_solved_for_exactly():
     X, y = problem(60, 3, 1)
     label, cost = np.where(y == 1, 1.0, -1.0), np.full(60, 2.0)
     limits = {"tol": 1e-4, "max_iter": -1, "cache_mb": AMPLE}
     exact = solve_kernel_svm(reader(matrix(X)), label, cost, **limits)
-    monkeypatch.setattr(solver, "MOST_POLISHED", 0)
-    rough = solve_kernel_svm(reader(matrix(X)), label, cost, **limits)
+    rough = solve_kernel_svm(reader(matrix(X)), label, cost, newton=False, **limits)
     assert exact.gap < 1e-10 < 1e-7 < rough.gap
 
 

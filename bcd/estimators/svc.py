@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
 import numbers
 import warnings
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics.pairwise import pairwise_kernels
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from bcd.estimators._base import check_callback, check_verbose, restoring, users_level
+from bcd.estimators._svc_pairs import by_pair, count_votes, lay_out, pairs_of
+from bcd.estimators._svc_values import kernel_values, read_gamma
 from bcd.estimators._validation import (
     check_choice,
     check_count,
@@ -27,11 +26,10 @@ from bcd.estimators._validation import (
     read_costs,
 )
 from bcd.progress import reporting
-from bcd.svm_kernel import solve_kernel_svm
+from bcd.svm_kernel import Matrix, SVCResult, solve_kernel_svm
 
 KERNELS = ("linear", "poly", "precomputed", "rbf", "sigmoid")
 CHUNK = 1024  # samples whose kernel values with all support vectors are held at once
-BETWEEN_VOTES = 3.0  # sums of decision values, squashed, are below one over this
 
 
 class SVC(ClassifierMixin, BaseEstimator):
@@ -41,8 +39,9 @@ class SVC(ClassifierMixin, BaseEstimator):
 
         1/2 ||w||^2 + C sum_i weight_i max(0, 1 - y_i (w'phi(x_i) + b))
 
-    in the feature space of the kernel, by greedy blocks of two dual variables; few variables that
-    are not at a bound in the end are solved for exactly. The intercept b is not penalised.
+    in the feature space of the kernel, by greedy blocks of two dual variables; those that are not
+    at a bound are solved for together now and then, where that is cheap. The intercept b is not
+    penalised.
 
     Parameters
     ----------
@@ -248,43 +247,21 @@ class SVC(ClassifierMixin, BaseEstimator):
                 "y must hold at least 2 classes (of samples with a weight above zero), got "
                 f"1 class: {self.classes_[0]!r}."
             )
-        self._gamma = self._read_gamma(X, sample_weight)
+        self._gamma = read_gamma(self.gamma, X, sample_weight)
         members = [kept[y[kept] == label] for label in self.classes_]
-        pairs = list(itertools.combinations(range(len(members)), 2))
-        signed = np.zeros((len(pairs), len(y)))  # dual variables times labels
-        # the kernel matrix of all samples, class by class: pairs of classes share most of it
-        together, order = None, np.concatenate(members)
-        starts = np.concatenate([[0], np.cumsum([len(group) for group in members])])
-        if self.kernel == "precomputed":
-            together = X[np.ix_(order, order)]
-        elif len(pairs) > 1 and 8 * len(order) ** 2 <= self.cache_size * 2**20:
-            data = X[order]
-            together = self._values(data, data)
-        results = []
-        for k, (first, second) in enumerate(pairs):
-            chosen = np.concatenate([members[first], members[second]])
-            label = np.repeat([1.0, -1.0], [len(members[first]), len(members[second])])
-            if together is None:
-                values = self._values_of(X[chosen])
-            else:
-                parts = [slice(starts[c], starts[c + 1]) for c in (first, second)]
-                values = _blocks_of(together, parts)
-            start = None if before is None else before[k, chosen] * label
-            results.append(self._solve(values, label, cost[chosen], start))
-            signed[k, chosen] = results[-1].alpha * label
+        results = self._solve_pairs(X, members, cost, before)
+        signed = np.zeros((len(results), len(y)))  # dual variables times labels
+        for row, result, (first, second) in zip(
+            signed, results, pairs_of(len(members)), strict=True
+        ):
+            size = len(members[first])
+            row[members[first]], row[members[second]] = result.signed[:size], result.signed[size:]
         used = np.abs(signed).max(axis=0) > 0.0
         support = [group[used[group]] for group in members]
         self.support_ = np.concatenate(support).astype(np.int32)
         self.n_support_ = np.array([len(group) for group in support], dtype=np.int32)
-        owner = np.repeat(np.arange(len(members)), self.n_support_)
-        dual = np.zeros((len(members) - 1, len(self.support_)))
-        for k, (first, second) in enumerate(pairs):
-            # a support vector of class c meets the others in their order, itself left out
-            mine, other = owner == first, owner == second
-            dual[second - 1, mine] = signed[k, self.support_[mine]]
-            dual[first, other] = signed[k, self.support_[other]]
         sign = -1.0 if len(members) == 2 else 1.0  # of two classes the second is the positive one
-        self.dual_coef_ = sign * dual
+        self.dual_coef_ = sign * lay_out(signed[:, self.support_], self.n_support_)
         self.intercept_ = sign * np.array([result.intercept for result in results])
         if self.kernel == "precomputed":
             self.support_vectors_ = np.empty((0, 0))
@@ -297,21 +274,26 @@ class SVC(ClassifierMixin, BaseEstimator):
         self.n_iter_ = np.array([result.n_iter for result in results])
         return self
 
-    def _read_gamma(self, X, sample_weight) -> float:
-        if not isinstance(self.gamma, str):
-            return float(self.gamma)
-        if self.gamma == "auto":
-            return 1.0 / X.shape[1]
-        weights = np.ones(X.shape[0])
-        if sample_weight is not None:
-            weights *= np.asarray(sample_weight, dtype=np.float64)
-
-        def mean(values) -> float:
-            return float(np.average(np.asarray(values.mean(axis=1)).ravel(), weights=weights))
-
-        center = mean(X)
-        variance = mean(X.multiply(X)) - center**2 if sp.issparse(X) else mean((X - center) ** 2)
-        return 1.0 / (X.shape[1] * variance) if variance > 0.0 else 1.0
+    def _solve_pairs(self, X, members, cost, before) -> list[SVCResult]:
+        """Solve the problem of each pair of classes, given the samples of each class."""
+        order = np.concatenate(members)  # pairs of classes share most of the kernel matrix
+        starts = np.concatenate([[0], np.cumsum([len(group) for group in members])])
+        whole = None
+        if self.kernel == "precomputed":
+            whole = np.ascontiguousarray(X[np.ix_(order, order)])
+        elif 8 * len(order) ** 2 <= self.cache_size * 2**20:
+            data = X[order]
+            whole = np.ascontiguousarray(self._values(data, data))
+        results = []
+        for k, (first, second) in enumerate(pairs_of(len(members))):
+            sizes = len(members[first]), len(members[second])
+            places = np.concatenate([np.arange(starts[c], starts[c + 1]) for c in (first, second)])
+            chosen = order[places]
+            values = self._values_of(X[chosen]) if whole is None else Matrix(whole, places)
+            start = None if before is None else before[k, chosen]
+            label = np.repeat([1.0, -1.0], sizes)
+            results.append(self._solve(values, label, cost[chosen], start))
+        return results
 
     def _values_of(self, data):
         def values(row, column):
@@ -327,7 +309,7 @@ class SVC(ClassifierMixin, BaseEstimator):
         if not np.array_equal(self.classes_, classes):
             return None
         sign = -1.0 if len(classes) == 2 else 1.0
-        pairs = sign * self._pair_coefficients()
+        pairs = sign * by_pair(self.dual_coef_, self.n_support_)
         signed = np.zeros((len(pairs), shape[0]))
         signed[:, self.support_] = pairs
         return signed
@@ -356,21 +338,7 @@ class SVC(ClassifierMixin, BaseEstimator):
 
     def _values(self, X, Z) -> NDArray[np.float64]:
         """Return the kernel's matrix of the rows of X and Z."""
-        if callable(self.kernel):
-            values = np.asarray(self.kernel(X, Z), dtype=np.float64)
-            if values.shape != (X.shape[0], Z.shape[0]):
-                raise ValueError(
-                    f"kernel must return an array of shape {(X.shape[0], Z.shape[0])} for X of "
-                    f"{X.shape[0]} and Y of {Z.shape[0]} rows, got {values.shape}."
-                )
-        else:
-            known = {"gamma": self._gamma, "degree": self.degree, "coef0": self.coef0}
-            with np.errstate(over="ignore", invalid="ignore"):
-                values = pairwise_kernels(X, Z, metric=self.kernel, filter_params=True, **known)
-        if not np.isfinite(values).all():
-            bad = values[~np.isfinite(values)][0]
-            raise ValueError(f"kernel values must be finite, got {bad}; scale the features.")
-        return values
+        return kernel_values(self.kernel, X, Z, self._gamma, self.degree, self.coef0)
 
     @property
     def coef_(self):
@@ -378,22 +346,13 @@ class SVC(ClassifierMixin, BaseEstimator):
         if self.kernel != "linear":
             raise AttributeError("coef_ is available for kernel='linear' only.")
         check_is_fitted(self)
-        return self._pair_coefficients() @ self.support_vectors_
-
-    def _pair_coefficients(self):
-        """Return dual coefficients by pair of classes, of shape (n_pairs, n_support_vectors)."""
-        owner = np.repeat(np.arange(len(self.classes_)), self.n_support_)
-        rows = []
-        for first, second in itertools.combinations(range(len(self.classes_)), 2):
-            rows.append(np.where(owner == first, self.dual_coef_[second - 1], 0.0))
-            rows[-1] += np.where(owner == second, self.dual_coef_[first], 0.0)
-        return np.array(rows)
+        return by_pair(self.dual_coef_, self.n_support_) @ self.support_vectors_
 
     def _by_pair(self, X):
         check_is_fitted(self)
         sparse = "csr" if self.kernel != "precomputed" else False
         X = validate_data(self, X, accept_sparse=sparse, dtype=np.float64, reset=False)
-        coefficients = self._pair_coefficients().T
+        coefficients = by_pair(self.dual_coef_, self.n_support_).T
         scores = np.empty((X.shape[0], coefficients.shape[1]))
         for start in range(0, X.shape[0], CHUNK):
             part = X[start : start + CHUNK]
@@ -403,18 +362,6 @@ class SVC(ClassifierMixin, BaseEstimator):
                 values = self._values(part, self.support_vectors_)
             scores[start : start + CHUNK] = values @ coefficients
         return scores + self.intercept_
-
-    def _votes(self, scores):
-        """Return votes by class, and the sums of its decision values, squashed below a vote."""
-        n_classes = len(self.classes_)
-        votes, sums = np.zeros((len(scores), n_classes)), np.zeros((len(scores), n_classes))
-        pairs = itertools.combinations(range(n_classes), 2)
-        for score, (first, second) in zip(scores.T, pairs, strict=True):
-            votes[:, first] += score >= 0.0
-            votes[:, second] += score < 0.0
-            sums[:, first] += score
-            sums[:, second] -= score
-        return votes, sums / (BETWEEN_VOTES * (np.abs(sums) + 1.0))
 
     def decision_function(self, X):
         """Return decision values: one for two classes, else by class or by pair of classes.
@@ -432,7 +379,7 @@ class SVC(ClassifierMixin, BaseEstimator):
             return scores[:, 0]
         if self.decision_function_shape == "ovo":
             return scores
-        votes, sums = self._votes(scores)
+        votes, sums = count_votes(scores, len(self.classes_))
         return votes + sums
 
     def predict(self, X):
@@ -458,24 +405,7 @@ class SVC(ClassifierMixin, BaseEstimator):
         scores = self._by_pair(X)
         if len(self.classes_) == 2:
             return self.classes_[(scores[:, 0] > 0.0).astype(np.intp)]
-        votes, sums = self._votes(scores)
+        votes, sums = count_votes(scores, len(self.classes_))
         if self.break_ties:
             votes += sums
         return self.classes_[votes.argmax(axis=1)]
-
-
-def _blocks_of(matrix, parts):
-    """Give access to the rows and columns of a matrix in the two slices ``parts``."""
-    places = np.concatenate([np.arange(part.start, part.stop) for part in parts])
-
-    def values(row, column):
-        if len(row) == len(column) == len(places):  # all of them: copied in runs
-            size = parts[0].stop - parts[0].start
-            together = np.empty((len(places), len(places)))
-            for left, row_part in zip(parts, (slice(0, size), slice(size, None)), strict=True):
-                together[row_part, :size] = matrix[left, parts[0]]
-                together[row_part, size:] = matrix[left, parts[1]]
-            return together
-        return matrix[np.ix_(places[row], places[column])]
-
-    return values
