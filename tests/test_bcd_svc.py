@@ -92,14 +92,16 @@ def test_shrinking_and_a_scarce_cache_find_the_same_solution(newton):
     sizes, results = [], []
 
     def watched(row, column):
-        sizes.append(len(column))
+        if len(row) == 1:  # while descending
+            sizes.append(len(column))
         return K[np.ix_(row, column)]
 
     for cache_mb, shrinking in itertools.product((AMPLE, SCARCE), (True, False)):
         sizes.clear()
         limits = {"tol": 1e-9, "max_iter": -1, "cache_mb": cache_mb, "shrinking": shrinking}
         results.append(solve_kernel_svm(watched, label, cost, newton=newton, **limits))
-        assert (min(sizes) < 120) == (shrinking and cache_mb == SCARCE)  # the ample asks but once
+        # the whole matrix is asked for but once
+        assert (min(sizes, default=120) < 120) == (shrinking and cache_mb == SCARCE)
     for result in results[1:]:
         np.testing.assert_allclose(result.signed, results[0].signed, rtol=1e-6, atol=1e-7)
 

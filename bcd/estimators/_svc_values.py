@@ -62,8 +62,9 @@ def kernel_values(
                 values = _square(kernel, X, gamma)
             else:
                 values = pairwise_kernels(X, Z, metric=kernel, filter_params=True, **known)
-    # a sum over finite values may be infinite, but not one over others finite
-    if not np.isfinite(values.sum()) and not np.isfinite(values).all():
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = values.sum()  # of finite values it may be infinite, but of others not finite
+    if not np.isfinite(total) and not np.isfinite(values).all():
         bad = values[~np.isfinite(values)][0]
         raise ValueError(f"kernel values must be finite, got {bad}; scale the features.")
     return values
