@@ -262,3 +262,18 @@ def test_sweeps_count_as_iterations():
         with pytest.warns(ConvergenceWarning, match="max_iter"):
             model = LogisticRegression(max_iter=n, **named).fit(sp.csc_array(X), y)
         assert model.n_iter_ == n
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("intercept", [False, True])
+def test_many_classes_of_few_samples_agree_with_scikit_learn(dtype, intercept):
+    X = (problem(30, 90, 3)[0] + 2.0).astype(dtype)
+    y = np.arange(30) % 3
+    weight = 1.0 + np.arange(30) % 2
+    named = {"C": 0.3, "fit_intercept": intercept}
+    ours = LogisticRegression(tol=1e-9, warm_start=True, **named).fit(X, y, sample_weight=weight)
+    ours.fit(X, y, sample_weight=weight)
+    theirs = sklearn.linear_model.LogisticRegression(tol=1e-10, max_iter=10_000, **named)
+    theirs.fit(X.astype(float), y, sample_weight=weight)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-4)
+    np.testing.assert_allclose(ours.decision_function(X), theirs.decision_function(X), atol=1e-3)

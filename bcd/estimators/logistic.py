@@ -6,6 +6,7 @@ import numbers
 import warnings
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
@@ -33,6 +34,7 @@ from bcd.softmax import solve_softmax
 from bcd.softmax_block import SoftmaxScores
 from problems.losses import LOGISTIC
 
+WIDE = 2  # times the samples, from which dense features are replaced by the rows' span
 PENALTIES = {"l1": 1.0, "l2": 0.0, "elasticnet": None, None: None}
 
 
@@ -359,6 +361,13 @@ def fit_classes(
             design=design,
         )
         return result.x[None, :], np.array([result.extra["intercept"]]), result
+    rotation = None
+    if design is None and callback is None and not verbose and bounds is None:
+        rotation = rows_span(X, l1, l2)
+    if rotation is not None:
+        X, l1, l2 = X @ rotation, l1[: len(X)], l2[: len(X)]
+        if start is not None:
+            start = start[0] @ rotation, start[1]
     if design is None:
         design = make_design(X, np.ones(X.shape[0]) if fit_intercept else np.empty(0))
         refuse_overflow(design)
@@ -384,4 +393,17 @@ def fit_classes(
             callback=report,
         )
     warn_unless_solved(result, tol * at_zero)
-    return result.x, result.extra["intercept"], result
+    coef = result.x if rotation is None else result.x @ rotation.T
+    return coef, result.extra["intercept"], result
+
+
+def rows_span(X, l1, l2):
+    """Return an orthonormal basis of the rows' span, in which one ridge lets coefficients be.
+
+    None where features do not outnumber the samples enough, or the penalty is another.
+    """
+    n, p = X.shape
+    if sp.issparse(X) or p < WIDE * n or l1.any() or not l2[0] > 0.0 or (l2 != l2[0]).any():
+        return None
+    basis = np.linalg.qr(X.T.astype(np.float64))[0]
+    return basis if np.isfinite(basis).all() else None
