@@ -26,6 +26,7 @@ GATHER, PRODUCT = (
     0.02,
 )  # a Gram matrix in sweeps: to copy columns, and to multiply one by another
 SAFETY = 0.3  # of the gap asked for, which the sweeps' last moves are to explain
+ZEROS = 0.3  # of the others: so many are looked at in each sweep, more in the first one only
 HEAD = 0.5  # the first to be swept: those whose pulls exceed so high a power of the largest
 
 
@@ -71,7 +72,8 @@ def sweep_apart(
         last = sweep_in_order(block.form, *books, head, True)
     n_sweeps = 0
     while True:
-        error = sweep_in_order(block.form, *books, order, n_sweeps == 0)
+        few_zeros = ZEROS * np.count_nonzero(x) >= np.count_nonzero(x == 0.0)
+        error = sweep_in_order(block.form, *books, order, n_sweeps == 0 or few_zeros)
         shrinks = error / last if error < last < np.inf else 1.0
         n_sweeps += 1
         near = _near_enough(x, penalty, SAFETY * tol)

@@ -32,6 +32,7 @@ FIRST_BLOCK = 64
 GROWTH = 0.6  # zeros in the working set, in multiples of the support
 GROWTH_SPARSE = 1.2  # the same on sparse data, where more columns cost little
 GROWTH_EASY = 2.0  # the same where sweeps do, after the first
+MOST = 0.7  # of the features: where sweeps begin with so many, they begin with all
 CROWDED = 1.5  # times what is needed: the working set is cleared of the rest
 EASE = 0.65  # of the penalty at which the first feature left out would gain
 SCREENING_SAVES = 1000  # features from which on a pass costs more than screening
@@ -198,6 +199,8 @@ def solve_working_sets(
         lowered, eased = ease < eased, min(ease, eased)
         if lowered and len(block) + len(new) > CROWDED * (len(support) + len(chosen)):
             block.keep(support, chosen)
+        if block.apart and len(block) == 0 and len(new) >= MOST * len(candidates):
+            new = candidates  # the few others are likely to enter once these are in
         block.take(new)
         best_gap = min(best_gap, certificate.gap) if eased == 1.0 else np.inf
         exact = block.solve(
