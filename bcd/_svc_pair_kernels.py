@@ -28,6 +28,8 @@ BETWEEN_SHRINKS = 1000  # steps
 BETWEEN_LOOKS = 16  # steps after which it is looked whether a Newton step is due
 NEAR = 10.0  # times tol: where what was left out is looked at for the first time
 FEWER = 0.9  # share of the variables of which at most are left, for leaving the others out to pay
+CHEAP = 50_000  # entries a last Newton step may cost however few were gone through before it
+LAST_WALKS = 20  # Newton steps to the end at most, each after steps on pairs have converged anew
 PAYS = 0.5  # times the cost of a Newton step that steps on pairs have cost since the last
 
 
@@ -37,7 +39,8 @@ def solve_pair(source, duals, store, state, y, tol, limit, shrinking, newton, en
 
     Variables that sit firmly at a bound are left out for a time. A Newton step on the free ones is
     taken whenever the steps on pairs since the last have cost a multiple of it (the rule by which
-    one buys skis when the rent paid comes near their price).
+    one buys skis when the rent paid comes near their price). Where it is cheap the end is one, so
+    that what is returned is exact on its face however large ``tol`` is.
 
     source, duals, store, state : changed in place
     y : (n,) labels in the order of the problem;  limit : steps at which to stop
@@ -48,7 +51,7 @@ def solve_pair(source, duals, store, state, y, tol, limit, shrinking, newton, en
     ``restore_order``; in the last two cases this is next once more.
     """
     n = len(duals.score)
-    finished = False
+    settled_at, n_walks = -1, 0
     while True:
         partial = state[N_ACTIVE] < n
         until = NEAR * tol if partial and state[RESTORED] == 0 else tol
@@ -63,10 +66,12 @@ def solve_pair(source, duals, store, state, y, tol, limit, shrinking, newton, en
             restore_order(duals, store, state)
         elif code == CONVERGED:
             cost = face_entries(count_free(duals, n), n)
-            if not newton or finished or cost > state[WORK]:
+            settled = settled_at == state[N_ITER] or n_walks == LAST_WALKS
+            if not newton or settled or cost > max(state[WORK], CHEAP):
                 return code
-            finished = True
-            face_step(source, duals, store, state)
+            n_walks += 1
+            walk_face(source, duals, store, state)
+            settled_at = state[N_ITER]
         elif code != OUT_OF_STEPS or state[N_ITER] >= limit:
             return code
         else:
@@ -78,15 +83,21 @@ def solve_pair(source, duals, store, state, y, tol, limit, shrinking, newton, en
 
 
 @kernel
+def walk_face(source, duals, store, state):
+    """Minimise on the free variables, fewer with each step that ends at a bound."""
+    while face_step(source, duals, store, state) == BLOCKED:
+        pass
+
+
+@kernel
 def take_newton_steps(source, duals, store, state):
-    """Minimise on the free variables, fewer with each step that ends at a bound, if that is due."""
+    """Minimise on the free variables if that is due."""
     n = state[N_ACTIVE]
     price = max(face_entries(count_free(duals, n), n), state[FACE_PRICE])
     if state[SINCE_FACE] < PAYS * price:
         return
     before = state[WORK]
-    while face_step(source, duals, store, state) == BLOCKED:
-        pass
+    walk_face(source, duals, store, state)
     state[FACE_PRICE], state[SINCE_FACE] = state[WORK] - before, 0
 
 
@@ -163,7 +174,8 @@ def finish_pair(source, duals, store, state, y, out):
     """Compute the scores afresh, where ``source`` is at hand, and certify the solution.
 
     out : (3,) float64, overwritten: the intercept (the mean of what free variables ask for, else
-        the middle of what the others allow), the primal objective, its excess over the dual's
+        the middle of what the others allow), the primal objective, its excess over the dual's,
+        with what the sum of the variables, zero but for rounding, may add to it
     """
     n = len(y)
     score, signed = duals.score, duals.signed
@@ -182,10 +194,11 @@ def finish_pair(source, duals, store, state, y, out):
                     score[k] -= signed[t] * row[duals.place[k]]
     n_free, total = 0, 0.0
     top, bottom = -np.inf, np.inf
-    quadratic, gain, loss = 0.0, 0.0, 0.0
+    quadratic, gain, loss, balance = 0.0, 0.0, 0.0, 0.0
     for t in range(n):
         quadratic += signed[t] * (y[t] - score[t])
         gain += y[t] * signed[t]
+        balance += signed[t]
         can_grow, can_fall = signed[t] < duals.high[t], signed[t] > duals.low[t]
         if can_grow and can_fall:
             n_free += 1
@@ -199,4 +212,4 @@ def finish_pair(source, duals, store, state, y, out):
         # 1 - y (w'phi + intercept), as y^2 = 1
         loss += (duals.high[t] - duals.low[t]) * max(y[t] * (score[t] - intercept), 0.0)
     out[0], out[1] = intercept, 0.5 * quadratic + loss
-    out[2] = max(out[1] - gain + 0.5 * quadratic, 0.0)
+    out[2] = max(out[1] - gain + 0.5 * quadratic, 0.0) + abs(intercept * balance)
