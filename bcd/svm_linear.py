@@ -313,6 +313,6 @@ def solve_linear_svm(
         if run.gap > tol and time.perf_counter() - started >= time_limit:
             run.certify(run.w)
             return run.result(Status.CONVERGED if run.gap <= tol else Status.TIME_LIMIT)
-    if problem.squared and len(problem.y) * problem.row_cost <= TINY:
+    if run.n_iter and problem.squared and len(problem.y) * problem.row_cost <= TINY:
         run.polish()
     return run.result(Status.CONVERGED)

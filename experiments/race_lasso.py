@@ -200,18 +200,21 @@ def cyanure(X, y, alpha, l1_ratio, positive):
 
 
 def small_cells(kind: str = "lasso") -> list[Cell]:
-    """Small problems on which everybody compiles: few features, many, sparse with many active."""
+    """Small problems on which everybody compiles, by Gram matrices and by sweeps."""
     rng = np.random.default_rng(0)
-    X = np.asfortranarray(rng.standard_normal((80, 300)))
-    y = X[:, :60].sum(axis=1) + rng.standard_normal(80)
-    tall = np.asfortranarray(rng.standard_normal((60, 20)))
-    sparse, target = random_sparse(200, 1000, 0.01)
-    return [
-        lasso_cell("dense", X, y, 100, kind),
-        lasso_cell("tall", tall, tall[:, 0] + rng.standard_normal(60), 20, kind),
-        lasso_cell("sparse", sparse, target, 100, kind),
-        lasso_cell("sparse", sparse, target, 1000, kind),
-    ]
+    problems = []
+    for name, shape, n_used, fractions in (
+        ("dense", (80, 300), 60, (100,)),
+        ("small", (60, 20), 1, (20,)),
+        ("wide", (400, 4000), 300, (5, 20)),
+        ("tall", (3000, 100), 100, (20,)),
+    ):
+        X = np.asfortranarray(rng.standard_normal(shape))
+        y = X[:, :n_used].sum(axis=1) + rng.standard_normal(shape[0])
+        problems += [(name, X, y, fraction) for fraction in fractions]
+    for shape, fractions in (((200, 1000), (100, 1000)), ((1000, 5000), (5, 1000))):
+        problems += [("sparse", *random_sparse(*shape, 0.01), fraction) for fraction in fractions]
+    return [lasso_cell(*problem, kind) for problem in problems]
 
 
 def cells(quick: bool, kind: str = "lasso") -> Iterator[Cell]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import scipy.sparse as sp
 import sklearn.linear_model
 
 import bcd
@@ -185,13 +186,20 @@ def snapml(X, y, C, l1_ratio):
 
 
 def small_cells(kind: str = "l1") -> list[Cell]:
-    """Tiny problems on which everybody compiles."""
+    """Small problems on which everybody compiles, each way of solving: by columns, by samples."""
     if kind == "multinomial":
         X, y = load("digits")
         return [multinomial_cell("digits", X, y, 0.01)]
     cells = []
     for name in ("random sparse 500 x 2000", "breast_cancer"):
         X, y = load(name)
+        cells.append(logistic_cell(name, X, y, 20 if kind == "l1" else 1, kind))
+    rng = np.random.default_rng(0)
+    wide = np.asfortranarray(rng.standard_normal((60, 2000)))
+    indicators = sp.csc_matrix((rng.random((4000, 60)) < 0.1).astype(np.float64))
+    for name, X in (("wide", wide), ("indicators", indicators)):
+        scores = X[:, :5] @ np.array([1.0, -1.0, 2.0, -2.0, 1.0])
+        y = np.where(scores + rng.standard_normal(len(scores)) > 0.0, 1.0, -1.0)
         cells.append(logistic_cell(name, X, y, 20 if kind == "l1" else 1, kind))
     return cells
 

@@ -365,3 +365,28 @@ def test_line_search_is_exact_where_the_slope_is_small_beside_its_parts():
     # the derivative is 9999 + t - 2 (5000 - t)
     t = line_minimum(margins, change, 9999.0, 1.0, -1.0, np.zeros(1), step, np.full(1, np.inf))
     assert t == pytest.approx(1.0 / 3.0, rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("penalty", "loss"), [("l2", "hinge"), ("l2", "squared_hinge"), ("l1", "squared_hinge")]
+)
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_warm_start_ends_where_a_cold_one_does_and_sooner(penalty, loss, n_classes):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((150, 12))
+    y = (X[:, :n_classes] + 0.7 * rng.standard_normal((150, n_classes))).argmax(axis=1)
+    weights = np.where(np.arange(150) % 9 == 0, 0.0, 1.0 + (y == 0))
+    settings = {"penalty": penalty, "loss": loss, "tol": 1e-9}
+    model = LinearSVC(warm_start=True, **settings).fit(X, y, weights)
+    first = model.n_iter_
+    assert model.fit(X, y, weights).n_iter_ <= 1 < first
+    nearby = model.set_params(C=1.05).fit(X, y, weights)
+    cold = LinearSVC(C=1.05, **settings).fit(X, y, weights)
+    np.testing.assert_allclose(nearby.coef_, cold.coef_, atol=1e-4)
+    np.testing.assert_allclose(nearby.intercept_, cold.intercept_, atol=1e-4)
+    fewer = model.fit(X[:90, :7], y[:90])  # another shape is no obstacle
+    np.testing.assert_allclose(
+        fewer.coef_, LinearSVC(C=1.05, **settings).fit(X[:90, :7], y[:90]).coef_, atol=1e-4
+    )
+    named = np.array(["p", "q", "r"])[y]  # other classes are none either
+    assert model.fit(X, named).score(X, named) > 0.7

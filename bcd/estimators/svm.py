@@ -68,6 +68,9 @@ class LinearSVC(LinearClassifier):
         Accepted for scikit-learn's sake and without effect: the order of the sweeps is fixed.
     max_iter : int, default=1000
         Sweeps over the samples and Newton steps at most; with ``"l1"`` block updates.
+    warm_start : bool, default=False
+        Whether ``fit`` starts at the last solution where samples (with ``"l1"`` features) and
+        classes are as many as before; dual variables keep their share of their sample's cost.
     callback : callable, default=None
         Called with a :class:`bcd.working_set.Progress` after each sweep or round of Newton steps
         (with ``"l1"`` block update); a true answer stops the run. The gap that it is shown costs
@@ -116,6 +119,7 @@ class LinearSVC(LinearClassifier):
         verbose=0,
         random_state=None,
         max_iter=1000,
+        warm_start=False,
         callback=None,
     ):
         self.penalty = penalty
@@ -130,6 +134,7 @@ class LinearSVC(LinearClassifier):
         self.verbose = verbose
         self.random_state = random_state
         self.max_iter = max_iter
+        self.warm_start = warm_start
         self.callback = callback
 
     def _check_parameters(self):
@@ -187,21 +192,26 @@ class LinearSVC(LinearClassifier):
         data = _rows(X, kept).astype(np.float64, copy=False)
         labels, cost, factor = y[kept], cost[kept], factor[kept]
         _refuse_overflow(data)
+        before = self._last_starts(len(kept), X.shape[1], np.unique(labels))
         self.classes_ = np.unique(labels)
         if len(self.classes_) < 2:
             raise ValueError(
                 "y must hold at least 2 classes (of samples with a weight above zero), got "
                 f"1 class: {self.classes_[0]!r}."
             )
-        if len(self.classes_) == 2:
-            signs = np.where(labels == self.classes_[1], 1.0, -1.0)
-            results = [self._solve(data, signs, cost * factor)]
-        else:
-            results = []
-            for label in self.classes_:
-                own = labels == label
-                costs = cost * np.where(own, factor, 1.0)
-                results.append(self._solve(data, np.where(own, 1.0, -1.0), costs))
+        results = []
+        shares = np.zeros((len(self._against_the_rest()), len(kept)))  # dual variables over costs
+        for k, label in enumerate(self._against_the_rest()):
+            own = labels == label
+            balanced = factor if len(self.classes_) == 2 else np.where(own, factor, 1.0)
+            costs = cost * balanced
+            start = None if before is None else before[k]
+            if start is not None and self.penalty == "l2":
+                start = start[kept] * costs
+            results.append(self._solve(data, np.where(own, 1.0, -1.0), costs, start))
+            if self.penalty == "l2":
+                shares[k, kept] = results[-1].alpha / costs
+        self._shares = shares if self.warm_start and self.penalty == "l2" else None
         coef = np.array([result.x for result in results])
         bias = self.intercept_scaling if self.fit_intercept else 0.0
         self.coef_ = coef[:, :-1].astype(X.dtype)
@@ -211,21 +221,41 @@ class LinearSVC(LinearClassifier):
         self.n_iter_ = max(result.n_iter for result in results)
         return self
 
-    def _solve(self, X, y, cost):
+    def _against_the_rest(self):
+        """Return the classes that have a problem of their own."""
+        return self.classes_[1:] if len(self.classes_) == 2 else self.classes_
+
+    def _last_starts(self, n_samples, n_features, classes):
+        """Return where to start each class's problem, None where the last fit does not fit."""
+        if not self.warm_start or not hasattr(self, "classes_"):
+            return None
+        if not np.array_equal(self.classes_, classes):
+            return None
+        n_problems = len(self._against_the_rest())
+        if self.penalty == "l2":
+            shares = getattr(self, "_shares", None)
+            fits = shares is not None and shares.shape == (n_problems, n_samples)
+            return shares if fits else None
+        if self.coef_.shape != (n_problems, n_features):
+            return None
+        constant = self.intercept_ / self.intercept_scaling if self.fit_intercept else 0.0
+        return np.column_stack([self.coef_, np.broadcast_to(constant, n_problems)])
+
+    def _solve(self, X, y, cost, start):
         bias = float(self.intercept_scaling) if self.fit_intercept else 0.0
         tol = self.tol * float(cost.sum())
         with reporting(type(self).__name__, tol, self.verbose, self.callback) as report:
             settings = {"tol": tol, "max_iter": self.max_iter, "callback": report}
             if self.penalty == "l1":
-                result = solve_l1_svm(X, y, cost, bias, **settings)
+                result = solve_l1_svm(X, y, cost, bias, start, **settings)
             else:
                 problem = LinearSVMProblem(X, y, cost, bias, self.loss == "squared_hinge")
-                result = solve_linear_svm(problem, **settings)
+                result = solve_linear_svm(problem, alpha=start, **settings)
         warn_unless_solved(result, tol)
         return result
 
 
-def solve_l1_svm(X, y, cost, bias: float, *, tol: float, max_iter: int, callback=None):
+def solve_l1_svm(X, y, cost, bias: float, start=None, *, tol: float, max_iter: int, callback=None):
     """Minimise ``||w||_1 + sum_i cost_i max(0, 1 - y_i x_i'w)^2``, the samples having a constant.
 
     Parameters
@@ -235,6 +265,8 @@ def solve_l1_svm(X, y, cost, bias: float, *, tol: float, max_iter: int, callback
         Labels -1 or 1, and the factors of the losses.
     bias : float
         The constant that is put behind each sample.
+    start : ndarray of shape (n_features + 1,), default=None
+        Coefficients to start from, the constant's last; zeros when None.
     tol, max_iter, callback
         See :func:`bcd.glm.solve_glm`.
     """
@@ -248,7 +280,9 @@ def solve_l1_svm(X, y, cost, bias: float, *, tol: float, max_iter: int, callback
     scores = Scores(SQUARED_HINGE, 0.0, y, 2.0 * cost, intercept=False)
     l1, l2 = np.ones(n_features + 1), np.zeros(n_features + 1)
     design = make_design(wide, np.empty(0))
-    return solve_glm(design, scores, l1, l2, tol=tol, max_iter=max_iter, callback=callback)
+    return solve_glm(
+        design, scores, l1, l2, x0=start, tol=tol, max_iter=max_iter, callback=callback
+    )
 
 
 def _refuse_overflow(X) -> None:

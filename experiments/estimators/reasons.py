@@ -15,7 +15,6 @@ ROWS = (
 )
 FIXED = "It is fixed: another estimator of the table has the parameter."
 MARGIN = "C is a finite weight of the losses; without a penalty there need not be a minimum."
-MISSING = "Not offered."
 REASONS: dict[str, dict[str, str]] = {
     "float32 kept": {
         "SVC": "Kernel values and dual coefficients are float64, as scikit-learn's are.",
@@ -40,7 +39,6 @@ REASONS: dict[str, dict[str, str]] = {
         "LinearSVC": DUAL,
         "SVC": KERNEL,
     },
-    "`warm_start`": {"LinearSVC": MISSING},
     "no penalty": {
         "LinearSVC, SVC": MARGIN,
         "GroupLogisticRegression": "C must be finite; LogisticRegression(C=np.inf) is the model "
