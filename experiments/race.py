@@ -228,6 +228,7 @@ def race(cell: Cell) -> Outcome:
     runs: list[Run] = []
     try:
         racing, aims = dict(runners), dict.fromkeys(runners, np.inf)
+        usual = dict.fromkeys(runners, 0.0)  # seconds of the last run
         for runner in runners.values():
             runner.run(0.5)  # memory is touched and caches are filled
         for tol in LADDER:
@@ -235,10 +236,14 @@ def race(cell: Cell) -> Outcome:
                 if tol > aims[name]:
                     continue
                 answer = runner.run(tol) if runner.left_s > 0.0 else None
-                if answer is not None and answer[0] < SHORT_S and runner.left_s > 0.0:
-                    # the first of all runs loads compiled code, which can take ten times as long
-                    answer = runner.run(tol, IN_A_ROW) or answer
+                if answer is not None and runner.left_s > 0.0:
+                    # a run that loads compiled code can take ten times as long
+                    if answer[0] < SHORT_S:
+                        answer = runner.run(tol, IN_A_ROW) or answer
+                    elif CLOSE * usual[name] < answer[0] < LONG_S:
+                        answer = runner.run(tol) or answer
                 if answer is not None:
+                    usual[name] = answer[0]
                     runs.append(Run(name, tol, float(cell.gap(answer[1])), [answer[0]]))
                     aims[name] = _aim(runs[-1])
                 if answer is None or runs[-1].gap <= LEVELS[-1]:

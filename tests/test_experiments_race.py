@@ -97,6 +97,20 @@ def test_one_that_is_ten_times_slower_is_ended():
     assert sum(run.solver == "slow" for run in ended.runs) == 1
 
 
+def test_a_run_much_longer_than_the_one_before_is_judged_by_another():
+    loaded = []
+
+    def lazy(tol):
+        if tol < 1e-2 and not loaded:  # as compiled code is, when it is first needed
+            loaded.append(tol)
+            time.sleep(0.1)
+        return np.array([tol])
+
+    solvers = {OURS: lazy}
+    outcome = race(Cell("toy", "toy", "/1", lambda coef: float(coef[0]), solvers, budget_s=5.0))
+    assert max(run.time_s for run in outcome.runs) < 0.05
+
+
 def test_the_overview_lists_families_and_the_cells_behind(tmp_path):
     for folder in ("results", "images"):
         (tmp_path / folder).mkdir()
