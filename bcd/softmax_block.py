@@ -21,6 +21,7 @@ from bcd.design import DenseDesign, Design, SparseDesign
 
 Matrix = NDArray[np.float64]
 HALVINGS = 40
+SINGLE = 1e10  # largest entry of a column, or one over it, that is multiplied in single precision
 
 
 class SoftmaxBlock:
@@ -38,6 +39,7 @@ class SoftmaxBlock:
         self.ptr = np.array([0, n] if intercept else [0], dtype=np.int64)
         self.index = np.arange(n if intercept else 0, dtype=np.int32)
         self.value = np.ones(n if intercept else 0)
+        self._single: NDArray[np.float32] | None = None
 
     @property
     def size(self) -> int:
@@ -48,6 +50,15 @@ class SoftmaxBlock:
     def rows(self) -> Matrix:
         """The columns of a dense design, of shape (size, n_samples)."""
         return self.value.reshape(self.size, self.design.shape[0])
+
+    def single(self) -> NDArray[np.float32] | None:
+        """Return ``rows`` in single precision; None where some could be lost in it."""
+        if self._single is None or len(self._single) < self.size:
+            sizes = np.abs(self.rows).max(axis=1, initial=0.0)
+            if not ((sizes > 1.0 / SINGLE) & (sizes < SINGLE) | (sizes == 0.0)).all():
+                return None
+            self._single = self.rows.astype(np.float32)
+        return self._single
 
     def append(self, columns: NDArray[np.int32]) -> None:
         """Take further columns of the design in."""

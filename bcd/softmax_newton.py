@@ -31,6 +31,8 @@ ROUNDING = 1e-15  # of the losses: a gap below it cannot be told from zero
 MODEL_ROUNDS = 6
 SWEEPS = 200  # of a model between bounds
 CG_STEPS = 500
+CG_LEAST = 0.1  # of the squared residual, by which conjugate gradients lower it at least
+IN_SINGLE = 1e-8  # the same where products in single precision are good enough
 FORMED = 1000  # coordinates up to which a Hessian is formed where there is an l1 term
 FACTORED = 150  # the same where there is none, conjugate gradients being cheaper beyond
 LARGEST_COPY = 10_000_000  # entries of the dense columns that this takes
@@ -186,6 +188,16 @@ def settle_shifts(U: Matrix, l1, l2, box: Box | None = None) -> Matrix:
     The losses do not change. Nor do they curve in these directions, so that Newton steps, of
     rounding errors' making there, would lead but slowly to the end.
     """
+    best = _best_shift(U, l1, l2) if l1.any() else -U.mean(axis=0)
+    best = np.where((l1 > 0.0) | (l2 > 0.0), best, 0.0)
+    if box is None:
+        return U + best
+    best = np.clip(best, (box.lower - U).max(axis=0), (box.upper - U).min(axis=0))
+    return np.clip(U + best, box.lower, box.upper)
+
+
+def _best_shift(U: Matrix, l1, l2) -> Vector:
+    """Return the shifts at which ``sum_c l1 |u_c| + l2 / 2 u_c^2`` is least, feature by feature."""
     n_classes = len(U)
     ordered = np.sort(U, axis=0)
     total = U.sum(axis=0)
@@ -199,11 +211,7 @@ def settle_shifts(U: Matrix, l1, l2, box: Box | None = None) -> Matrix:
         cost = (l1 * np.abs(moved) + 0.5 * l2 * moved * moved).sum(axis=0)
         better = cost < least
         best[better], least[better] = shift[better], cost[better]
-    best = np.where((l1 > 0.0) | (l2 > 0.0), best, 0.0)
-    if box is None:
-        return U + best
-    best = np.clip(best, (box.lower - U).max(axis=0), (box.upper - U).min(axis=0))
-    return np.clip(U + best, box.lower, box.upper)
+    return best
 
 
 def _model_minimum(scores, block, gradient, diagonal, U, l1, l2, box) -> Matrix:
@@ -228,8 +236,7 @@ def _model_minimum(scores, block, gradient, diagonal, U, l1, l2, box) -> Matrix:
         return _walk_inside(scores, block, gradient, diagonal, U, l1, l2, box)
     if bent:
         return _walk_model(scores, block, gradient, diagonal, U, l1, l2)
-    first = _squared_violation(diagonal, gradient, U, l1)
-    tol = 0.1 * accuracy(first, abs(scores.value))
+    tol = accuracy(_squared_violation(diagonal, gradient, U, l1), abs(scores.value))
     arrays = (diagonal, diagonal > 0.0, -gradient)
     return U + _conjugate_gradients(
         scores, block, l2, *arrays, tol, _shared_factor(scores, block, l2)
@@ -305,17 +312,25 @@ def _squared_violation(diagonal, g, U, l1) -> float:
     return float((size**2 / np.where(diagonal > 0.0, diagonal, np.inf)).sum())
 
 
-def _hessian_product(scores, block, l2, step) -> Matrix:
-    return block.correlate(scores.curved(block.product(step))) + l2 * step
+def _hessian_product(scores, block, l2, step, rows=None) -> Matrix:
+    """Multiply by the Hessian; by ``rows`` in single precision where they are given."""
+    if rows is None:
+        return block.correlate(scores.curved(block.product(step))) + l2 * step
+    change = (step.astype(np.float32) @ rows).astype(np.float64)
+    return (scores.curved(change).astype(np.float32) @ rows.T).astype(np.float64) + l2 * step
 
 
 def _shared_factor(scores, block, l2) -> Matrix | None:
     """Factor ``W' diag(h) W + l2``, h each sample's mean curvature; None where that is dear."""
     if not block.dense or block.size > min(SHARED * len(scores.P), FORMED):
         return None
-    scaled = block.rows * np.sqrt(scores.curvature.mean(axis=0))
-    G = scaled @ scaled.T
-    G.flat[:: len(G) + 1] += l2 + 1e-12 * G.diagonal()
+    weight, rows = np.sqrt(scores.curvature.mean(axis=0)), block.single()
+    if rows is None:
+        scaled = block.rows * weight
+    else:
+        scaled = rows * weight.astype(np.float32)
+    G = (scaled @ scaled.T).astype(np.float64, copy=False)
+    G.flat[:: len(G) + 1] += l2 + np.finfo(scaled.dtype).eps * G.diagonal()
     factor, info = lapack.dpotrf(G, lower=1, clean=0)
     return factor if info == 0 else None
 
@@ -334,11 +349,12 @@ def _conjugate_gradients(
     step, residual = np.zeros_like(rhs), rhs.copy()
     toward = precondition(residual)
     squared = float((residual * toward).sum())
-    stop = max(tol, 1e-26 * squared)
+    stop = max(min(tol, CG_LEAST * squared), 1e-26 * squared)
+    rows = block.single() if factor is not None and stop >= IN_SINGLE * squared else None
     for _ in range(CG_STEPS):
         if squared <= stop:
             break
-        product = np.where(support, _hessian_product(scores, block, l2, toward), 0.0)
+        product = np.where(support, _hessian_product(scores, block, l2, toward, rows), 0.0)
         curvature = float((toward * product).sum())
         if not curvature > 0.0:
             break
