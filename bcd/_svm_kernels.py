@@ -161,6 +161,31 @@ def dual_epoch(
     return n_active
 
 
+@lean_kernel
+def dual_epochs(
+    values, indices, indptr, y, squares, bias, cost, upper, ridge, active, n_active, alpha, w,
+    limits, seed, aim, record,
+):  # fmt: skip
+    """Take epochs until one ends with an estimate of the gap within ``aim``, or as good as exact.
+
+    record : (4, m) overwritten, a column an epoch, m of them at most: the violation and the
+    estimate that ``dual_epoch`` tells, how many variables changed face, how many began it
+    Returns how many were taken, and how many variables remain active.
+    """
+    n_taken = 0
+    while n_taken < record.shape[1]:
+        record[3, n_taken] = n_active
+        out = record[:3, n_taken]
+        n_active = dual_epoch(
+            values, indices, indptr, y, squares, bias, cost, upper, ridge, active, n_active, alpha,
+            w, limits, seed, out,
+        )  # fmt: skip
+        n_taken += 1
+        if out[1] <= aim or out[0] <= 10.0 * LOST:
+            break
+    return n_taken, n_active
+
+
 @inline_kernel
 def excess(slack, a, cost, ridge):
     """Return a sample's part of the duality gap at ``w = sum_i a_i y_i x_i``, not negative.

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bcd._svm_face_kernels import face_step
-from bcd._svm_kernels import LOST, dual_epoch, total_excess
+from bcd._svm_kernels import LOST, dual_epochs, total_excess
 from bcd.result import Status
 from bcd.svm_newton import SMALL_SYSTEM, Subproblem
 from bcd.svm_problem import LinearSVMProblem
@@ -68,13 +68,14 @@ class _Run:
     margins : of all samples, at the last certificate;  best : the smallest gap's point
     """
 
-    def __init__(self, problem: LinearSVMProblem, alpha: NDArray, seed: int):
+    def __init__(self, problem: LinearSVMProblem, alpha: NDArray, seed: int, watched: bool):
         self.problem, self.alpha = problem, alpha
         self.n_iter, self.n_stalled, self.n_slow = 0, 0, 0
         self.active, self.n_active = problem.everyone.copy(), len(alpha)
         self.limits = np.array([np.inf, -np.inf])
         self.seed = np.array([88172645463325252 + seed], dtype=np.uint64)
-        self.out = np.zeros(3)
+        self.estimate = 0.0  # of the gap, by the last sweep
+        self.watched = watched
         self.sweeps: list[tuple[float, float]] = []
         self.factor = 0.0  # length of the proximal steps, 0 while there are none
         self.lowest = np.inf  # estimate of the gap
@@ -111,32 +112,34 @@ class _Run:
         )
 
     def advance(self, tol: float, max_iter: int) -> None:
-        """Sweep once, or take a round of Newton steps."""
+        """Take a round of Newton steps, or sweep: once if watched, else until one is to judge."""
         if self.factor > 0.0:
             self._newton_round(tol, max_iter)
             return
         problem = self.problem
-        cost = SWEEP_COST + self.n_active * problem.row_cost
+        n_most = 1 if self.watched else LOOK_BACK - len(self.sweeps) % LOOK_BACK
+        record = np.empty((4, min(n_most, max(max_iter - self.n_iter, 1))))
         arrays = (*problem.arrays, problem.y, problem.squares, problem.bias, problem.cost)
-        self.n_active = dual_epoch(
+        n_taken, self.n_active = dual_epochs(
             *arrays, problem.upper, problem.ridge, self.active, self.n_active, self.alpha, self.w,
-            self.limits, self.seed, self.out,
+            self.limits, self.seed, NEAR_TOL * tol, record,
         )  # fmt: skip
-        self.n_iter += 1
-        violation, estimate = float(self.out[0]), float(self.out[1])
-        if estimate < 0.9 * self.lowest:
-            self.lowest, self.n_slow = estimate, 0
-        else:
-            self.n_slow += 1
+        self.n_iter += n_taken
+        for _, estimate, _, n_active in record.T[:n_taken].tolist():
+            if estimate < 0.9 * self.lowest:
+                self.lowest, self.n_slow = estimate, 0
+            else:
+                self.n_slow += 1
+            self.sweeps.append((estimate, SWEEP_COST + n_active * problem.row_cost))
+        violation, self.estimate = record[:2, n_taken - 1].tolist()
         if self.n_slow > SLOW:
             self._start_newton()
-        elif estimate <= NEAR_TOL * tol or violation <= 10.0 * LOST:
+        elif self.estimate <= NEAR_TOL * tol or violation <= 10.0 * LOST:
             self.certify(self.w)
             self._choose_active()
             self.sweeps.clear()
             self.lowest, self.n_slow = np.inf, 0
         else:
-            self.sweeps.append((estimate, cost))
             self._judge(tol)
 
     def _choose_active(self) -> None:
@@ -227,7 +230,7 @@ class _Run:
         problem = self.problem
         if self.n_active < len(self.active):
             rows = np.sort(self.active[: self.n_active])
-            gap = min(self.gap, float(self.out[1]))
+            gap = min(self.gap, self.estimate)
         else:
             rows, gap = problem.everyone, self.gap
         part = Subproblem(problem, rows, self.alpha, self.w)
@@ -295,7 +298,7 @@ def solve_linear_svm(
     """
     started = time.perf_counter()
     start = np.zeros(len(problem.y)) if alpha is None else np.clip(alpha, 0.0, problem.upper)
-    run = _Run(problem, start, seed)
+    run = _Run(problem, start, seed, watched=callback is not None)
     if _newton_pays_at_once(problem):
         run.newton_at_once()
     while run.gap > tol:
