@@ -55,6 +55,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--resume", action="store_true", help="keep cells raced before")
     parser.add_argument("--publish", action="store_true", help="write to docs/results too")
     parser.add_argument("--footprint", action="store_true", help="first fits and memory instead")
+    parser.add_argument("--passes", action="store_true", help="kept times in passes over the data")
     parser.add_argument("--threads", default="1", help="BLAS threads: a number, or 'default'")
     parser.add_argument("--output", type=Path, default=Path("output/linear_models"))
     options = parser.parse_args(arguments)
@@ -68,6 +69,11 @@ def main(arguments: list[str]) -> None:
         from experiments.race_footprint import write_footprint
 
         write_footprint(DOCS / "results" if options.publish else options.output)
+        return
+    if options.passes:
+        from experiments.race_passes import write_passes
+
+        write_passes(options.output, DOCS / "results" if options.publish else options.output)
         return
     from experiments.race_overview import publish_overview
     from experiments.race_report import Report

@@ -10,7 +10,10 @@ from experiments.race_report import BOUNDS, Standing, levels_of, milliseconds, s
 
 LISTED = 15  # cells in which we are furthest behind
 PROFILED = 0.25  # share of the cells in which a solver must run to be drawn
-FOOTPRINT = "linear_models_footprint"
+BESIDE = {
+    "linear_models_footprint": "First fits in a fresh process and peak memory",
+    "linear_models_passes": "Times in passes over the data",
+}
 
 
 def publish_overview(output: Path, docs: Path, purposes: dict[str, str]) -> None:
@@ -58,8 +61,9 @@ def publish_overview(output: Path, docs: Path, purposes: dict[str, str]) -> None
         cell = f"{outcome.family} | {outcome.data} | {outcome.setting} | {level:.0e}"
         times = f"{milliseconds(row.ours)} | {milliseconds(row.other)}"
         lines.append(f"| {cell} | {times} | {row.shown_ratio} |")
-    if (docs / "results" / f"{FOOTPRINT}.md").is_file():
-        lines += ["", f"First fits in a fresh process and peak memory: [here]({FOOTPRINT}.md)."]
+    for name, what in BESIDE.items():
+        if (docs / "results" / f"{name}.md").is_file():
+            lines += ["", f"{what}: [here]({name}.md)."]
     lines += ["", f"{versions()}.", ""]
     (docs / "results" / "linear_models.md").write_text("\n".join(lines))
 

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from experiments import linear_models
+from experiments import linear_models, race_passes
 from experiments.race import LEVELS, OURS, Cell, Outcome, Run, peer, race
 from experiments.race_overview import publish_overview
 from experiments.race_report import Report, levels_of, standing
@@ -124,6 +124,21 @@ def test_the_overview_lists_families_and_the_cells_behind(tmp_path):
     assert "| toy | data | /5 | 1e-09 | 2e+03 | 1e+03 | 0.50 |" in page and "absent" not in page
     assert "(../images/linear_models_profile.png)" in page
     assert (tmp_path / "images" / "linear_models_profile.png").stat().st_size > 1000
+
+
+def test_passes_are_counted_from_the_cells_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(race_passes, "FAMILIES", ("toy",))
+    monkeypatch.setattr(race_passes, "_pass_s", {"digits": 0.5}.get)
+    runs = [Run(OURS, 1e-9, 0.0, [2.0]), Run("other", 1e-9, 0.0, [20.0])]
+    lost = [Run(OURS, 1e-9, 0.0, [2.0]), Run("other", 1e-9, 1e-7, [50.0])]
+    records = [Outcome("toy", "digits", "/5", [OURS, "other"], part, {}) for part in (runs, lost)]
+    lines = [json.dumps(outcome.as_record()) for outcome in records]
+    (tmp_path / "toy.jsonl").write_text("\n".join(lines) + "\n")
+    race_passes.write_passes(tmp_path, tmp_path)
+    page = (tmp_path / "linear_models_passes.md").read_text()
+    assert "| toy | 1e-09 | 1 | 4 | 40 | 4 | 100% |" in page  # a fifth of 40 passes is 8
+    assert "| toy | 1e-06 | 2 | 4 | 70 | 4 | 50% |" in page
+    assert "| digits | 500 |" in page
 
 
 def test_a_cell_in_which_only_a_peer_arrives_counts_against_us(tmp_path):
