@@ -36,7 +36,7 @@ IN_SINGLE = 1e-8  # the same where products in single precision are good enough
 FORMED = 1000  # coordinates up to which a Hessian is formed where there is an l1 term
 FACTORED = 150  # the same where there is none, conjugate gradients being cheaper beyond
 LARGEST_COPY = 10_000_000  # entries of the dense columns that this takes
-SHARED = 20  # features a class up to which the shared factor pays
+SHARED = 60  # features a class up to which the shared factor pays
 
 
 class Box(NamedTuple):
@@ -350,7 +350,7 @@ def _conjugate_gradients(
     toward = precondition(residual)
     squared = float((residual * toward).sum())
     stop = max(min(tol, CG_LEAST * squared), 1e-26 * squared)
-    rows = block.single() if factor is not None and stop >= IN_SINGLE * squared else None
+    rows = block.single() if block.dense and stop >= IN_SINGLE * squared else None
     for _ in range(CG_STEPS):
         if squared <= stop:
             break
