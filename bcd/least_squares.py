@@ -27,6 +27,7 @@ from bcd.separable import separable
 MAX_LSMR = 10_000
 REFINEMENTS = 3
 ROUNDING = 1e-15  # relative, of what is left of an equation
+FEW = 50  # unknowns or samples up to which a sparse problem is solved as exactly as a dense one
 AIM, LOWER = 0.01, 0.01  # of tol, to which conjugate gradients go first; each time times what
 
 
@@ -50,7 +51,7 @@ def solve_smooth(design: Design, target: NDArray, l2: float, *, tol: float) -> R
     columns = nonzero_columns(design)
     scale = 1.0 / np.sqrt(design.squares[columns] + l2)
     solvers: list[Callable] = [_sparse_solver]
-    if l2 > 0.0:
+    if l2 > 0.0 and min(len(columns), design.shape[0]) > FEW:
         by_samples = len(columns) > design.shape[0]
         gradients = _sample_gradients_solver if by_samples else _gradients_solver
         solvers = [partial(gradients, tol=tol), _sparse_solver]

@@ -356,3 +356,15 @@ def test_a_single_weight_for_all_samples_is_looked_at_too(weight):
 def test_an_infinite_alpha_is_told_what_is_wrong():
     with pytest.raises(ValueError, match="alpha must be at least 0 and finite, got inf"):
         Lasso(alpha=np.inf).fit([[0.0], [1.0]], [0.0, 1.0])
+
+
+@pytest.mark.parametrize("shape", [(24, 6), (6, 24)])
+@pytest.mark.parametrize("intercept", [False, True])
+def test_small_ridge_problems_are_solved_alike_sparse_and_dense(shape, intercept):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal(shape), rng.standard_normal(shape[0])
+    settings = {"alpha": 1.0, "l1_ratio": 0.0, "fit_intercept": intercept, "tol": 1e-4}
+    dense = ElasticNet(**settings).fit(X, y)
+    sparse = ElasticNet(**settings).fit(sp.csc_array(X), y)
+    np.testing.assert_allclose(sparse.coef_, dense.coef_, rtol=1e-9)
+    np.testing.assert_allclose(sparse.intercept_, dense.intercept_, rtol=1e-9, atol=1e-12)
