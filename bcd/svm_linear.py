@@ -82,12 +82,14 @@ class _Run:
         self.buffer = np.empty(0)
         self.gap = np.inf
         self.guess: NDArray | None = None  # where the first round of Newton steps starts
+        at_zero = float(problem.cost.sum())
         if alpha.any():
             self.w = problem.combine(alpha)
             self.certify(self.w)
-        else:
+        if not self.gap < at_zero:  # a start that is worse than none
+            self.alpha, self.gap = np.zeros(len(alpha)), np.inf
             self.w, self.margins = np.zeros(problem.X.shape[1] + 1), np.zeros(len(alpha))
-            self._keep(self.w, float(problem.cost.sum()))
+            self._keep(self.w, at_zero)
 
     def _keep(self, w, gap: float) -> None:
         self.n_stalled = 0 if gap <= 0.9 * self.gap else self.n_stalled + 1

@@ -68,6 +68,7 @@ class Subproblem(SignedRows):
         self.held = np.zeros(len(rows))  # weights of the rows in the Gram matrix of features
         self.gram = self.peak = np.empty(0)
 
+    @np.errstate(over="ignore", invalid="ignore")  # such a point has no finite gap and is not kept
     def solve(self, factor: float, tol: float, max_iter: int) -> tuple[int, float]:
         """Take proximal steps until the gap is below ``tol``, the first ``factor`` long.
 

@@ -390,3 +390,15 @@ def test_a_warm_start_ends_where_a_cold_one_does_and_sooner(penalty, loss, n_cla
     )
     named = np.array(["p", "q", "r"])[y]  # other classes are none either
     assert model.fit(X, named).score(X, named) > 0.7
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_features_of_very_different_sizes_overflow_without_a_word_and_keep_what_is_best():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((64, 300)) * 10.0 ** rng.uniform(-8, 8, 300)
+    y = rng.integers(0, 2, 64)
+    model = LinearSVC(C=4.9e3, tol=1e-8, intercept_scaling=1e-3, warm_start=True)
+    for C in (4.9e3, 4.9e7):
+        model.set_params(C=C).fit(X, y)
+        assert np.isfinite(model.coef_).all() and model.dual_gap_ <= C * len(y)
