@@ -133,10 +133,12 @@ def _dense_solver(design: DenseDesign, columns, scale, l2: float):
         matrix -= design.u[:, None] * (design.means[columns] * scale)
     if l2 > 0.0:
         matrix = np.vstack([matrix, np.diag(np.sqrt(l2) * scale)])
+    lost = np.finfo(np.float64).eps * max(matrix.shape)  # what rounding makes of dependent columns
 
     def step(r, below):
         rhs = np.concatenate([r, below]) if l2 > 0.0 else r
-        return scale * lstsq(matrix, rhs, lapack_driver="gelsd", check_finite=False)[0]
+        settings = {"cond": lost, "lapack_driver": "gelsd", "check_finite": False}
+        return scale * lstsq(matrix, rhs, **settings)[0]
 
     return step
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from bcd.estimators._base import LinearModel
+from bcd.estimators._validation import check_number
 from bcd.estimators.lasso import ElasticNet
 from bcd.path import enet_path
 from bcd.warm_path import warm_path
@@ -100,8 +101,12 @@ class PathDisplay:
         settings = estimator.get_params() if hasattr(estimator, "get_params") else {}
         names = list(X.columns) if hasattr(X, "columns") else None
         inverse = "C" in settings
+        if inverse:
+            check_number("C", settings["C"], 0.0, above=True)
         if isinstance(estimator, ElasticNet):
             ratio = getattr(estimator, "l1_ratio_", getattr(estimator, "l1_ratio", 1.0))
+            if np.ndim(ratio):
+                raise ValueError(f"estimator must be fitted where l1_ratio is many, got {ratio}.")
             grid, coefs, _ = enet_path(
                 X,
                 y,
@@ -114,6 +119,8 @@ class PathDisplay:
                 bounds=settings["bounds"],
                 tol=settings["tol"],
             )
+            if coefs.ndim != 2:
+                raise ValueError(f"y must be of one target, got {len(coefs)} targets.")
         elif (
             isinstance(estimator, LinearModel)
             and "warm_start" in settings
@@ -125,12 +132,12 @@ class PathDisplay:
                 "estimator must be one of southwell with warm_start and alpha or C, "
                 f"got {type(estimator).__name__}."
             )
-        alpha = 1.0 / settings["C"] if inverse else settings.get("alpha")
+        alpha = settings.get("alpha")
         display = cls(
             grid,
             coefs,
             feature_names=names,
-            alpha=getattr(estimator, "alpha_", alpha),
+            alpha=1.0 / settings["C"] if inverse else getattr(estimator, "alpha_", alpha),
             xlabel="1 / C (penalty)" if inverse else "alpha (penalty)",
         )
         return display.plot(ax=ax, **line_settings)

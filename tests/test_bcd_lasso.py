@@ -368,3 +368,13 @@ def test_small_ridge_problems_are_solved_alike_sparse_and_dense(shape, intercept
     sparse = ElasticNet(**settings).fit(sp.csc_array(X), y)
     np.testing.assert_allclose(sparse.coef_, dense.coef_, rtol=1e-9)
     np.testing.assert_allclose(sparse.intercept_, dense.intercept_, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(780, 66), (2400, 90)])
+def test_dependent_columns_without_a_penalty_share_what_one_of_them_would_have(shape):
+    rng = np.random.default_rng(0)
+    half = rng.standard_normal((shape[0], shape[1] // 2))
+    y = half[:, :5].sum(axis=1) + rng.standard_normal(shape[0])
+    model = Lasso(alpha=0.0).fit(np.hstack([half, half]), y)
+    exact = np.linalg.lstsq(half - half.mean(axis=0), y - y.mean())[0]
+    np.testing.assert_allclose(model.coef_, np.tile(exact / 2, 2), atol=1e-10)

@@ -7,6 +7,7 @@ from sklearn.datasets import load_diabetes
 from sklearn.linear_model import Ridge
 
 from bcd import (
+    ElasticNetCV,
     GroupLasso,
     Lasso,
     LassoCV,
@@ -70,6 +71,15 @@ def test_paths_without_a_start_or_with_many_rows_are_refused():
         plot_path(LogisticRegression(), X, Y > Y.median(), alphas=5)
     with pytest.raises(ValueError, match="estimator must have one row of coefficients, got 3"):
         plot_path(LogisticRegression(l1_ratio=1.0), X, np.arange(len(Y)) % 3, alphas=[1.0])
+
+
+def test_many_targets_ratios_and_wrong_penalties_are_refused_by_name():
+    with pytest.raises(ValueError, match="y must be of one target, got 2 targets"):
+        plot_path(Lasso(), X, np.column_stack([Y, -Y]), alphas=3)
+    with pytest.raises(ValueError, match="estimator must be fitted where l1_ratio is many"):
+        plot_path(ElasticNetCV(l1_ratio=[0.2, 0.9]), X, Y)
+    with pytest.raises(TypeError, match="C must be a real number, got 'a'"):
+        plot_path(LogisticRegression(C="a"), X, Y > Y.median())
 
 
 @pytest.mark.parametrize("against", ["time", "steps"])
