@@ -3,7 +3,7 @@
 Four columns are multiplied with the residual while it is read once, and taken off it while it is
 written once; what each one's move changes in the next one's pull follows from their inner products,
 which stand until the columns are regrouped. So a sweep is the very one that goes column by column,
-at about half the price. Names as in ``bcd._residual_kernels``.
+with fewer readings of the residual. Names as in ``bcd._residual_kernels``.
 """
 
 import numpy as np

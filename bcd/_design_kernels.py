@@ -2,7 +2,7 @@
 
 Names: ``r`` the residual (n,), ``c = A' r`` the correlations, ``weight`` (n,) the sample weights.
 All sums are taken in float64 whatever the matrix holds. Slots and rows of sparse columns are
-unsigned: signed ones are looked at for counting from the end, which takes longer than a product.
+unsigned from where they are read, so that none is converted at each use.
 """
 
 import numpy as np

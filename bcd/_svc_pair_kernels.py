@@ -85,8 +85,9 @@ def solve_pair(source, duals, store, state, y, tol, limit, shrinking, newton, en
 @kernel
 def walk_face(source, duals, store, state):
     """Minimise on the free variables, fewer with each step that ends at a bound."""
-    while face_step(source, duals, store, state) == BLOCKED:
-        pass
+    code = BLOCKED
+    while code == BLOCKED:
+        code = face_step(source, duals, store, state)
 
 
 @kernel

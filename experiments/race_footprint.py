@@ -11,33 +11,31 @@ import time
 from pathlib import Path
 
 from experiments.fresh import answers, command, environment
+from experiments.race import OURS
 from experiments.race_data import REAL
 from experiments.race_report import versions
 
-OURS = "southwell"
 MODULES = {OURS: "bcd", "scikit-learn": "sklearn", "celer": "celer", "skglm": "skglm"}
 SAME = "fit_intercept=False, tol=1e-6"
 LOGISTIC = f"LogisticRegression(C=C, l1_ratio=1.0, {SAME}"
+
+
+def _regressions(name: str) -> dict[str, tuple[str, str]]:
+    """Return what each solver imports and fits where all name the model alike."""
+    fit = f"{name}(alpha=alpha, {SAME}"
+    sources = {OURS: "bcd", "scikit-learn": "sklearn.linear_model"}
+    sources |= {"celer": "celer", "skglm": "skglm"}
+    longer = {"scikit-learn": ", max_iter=10**6"}
+    return {
+        solver: (f"from {source} import {name}", f"{fit}{longer.get(solver, '')})")
+        for solver, source in sources.items()
+    }
+
+
 # model: solver: what is imported from where, and what is fitted to X and y
 FITS = {
-    "Lasso": {
-        OURS: ("from bcd import Lasso", f"Lasso(alpha, {SAME})"),
-        "scikit-learn": (
-            "from sklearn.linear_model import Lasso",
-            f"Lasso(alpha, {SAME}, max_iter=10**6)",
-        ),
-        "celer": ("from celer import Lasso", f"Lasso(alpha, {SAME})"),
-        "skglm": ("from skglm import Lasso", f"Lasso(alpha, {SAME})"),
-    },
-    "ElasticNet": {
-        OURS: ("from bcd import ElasticNet", f"ElasticNet(alpha=alpha, {SAME})"),
-        "scikit-learn": (
-            "from sklearn.linear_model import ElasticNet",
-            f"ElasticNet(alpha=alpha, {SAME}, max_iter=10**6)",
-        ),
-        "celer": ("from celer import ElasticNet", f"ElasticNet(alpha=alpha, {SAME})"),
-        "skglm": ("from skglm import ElasticNet", f"ElasticNet(alpha=alpha, {SAME})"),
-    },
+    "Lasso": _regressions("Lasso"),
+    "ElasticNet": _regressions("ElasticNet"),
     "LogisticRegression, l1": {
         OURS: ("from bcd import LogisticRegression", f"{LOGISTIC})"),
         "scikit-learn": (

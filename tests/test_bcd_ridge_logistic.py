@@ -49,6 +49,16 @@ def plain_gap(X, y, weight, w, c, C):
     return 0.5 * C * np.sum((w / C + X.T @ slope) ** 2), slope
 
 
+# seed, scale of the features, C at scale one, and two choices
+PROBLEMS = (
+    st.integers(0, 10_000),
+    st.sampled_from([1e-4, 1.0, 1e4]),
+    st.sampled_from([1e-2, 1.0, 1e2]),
+    st.booleans(),
+    st.booleans(),
+)
+
+
 @pytest.mark.kernel
 @settings(max_examples=25)
 @given(st.integers(2, 12), st.integers(1, 12), st.integers(0, 1000), st.floats(0.0, 1.0))
@@ -124,11 +134,7 @@ def test_sweeps_reach_the_minimum_with_rows_or_their_products(n, p, seed, C):
 @given(
     st.integers(3, 30),
     st.integers(30, 80),
-    st.integers(0, 10_000),
-    st.sampled_from([1e-4, 1.0, 1e4]),
-    st.sampled_from([1e-2, 1.0, 1e2]),
-    st.booleans(),
-    st.booleans(),
+    *PROBLEMS,
 )
 def test_few_samples_are_solved_by_products(n, p, seed, scale, C, intercept, far):
     X, y = problem(n, p, seed)
@@ -150,11 +156,7 @@ def test_few_samples_are_solved_by_products(n, p, seed, scale, C, intercept, far
 @given(
     st.integers(3, 40),
     st.integers(2, 80),
-    st.integers(0, 10_000),
-    st.sampled_from([1e-4, 1.0, 1e4]),
-    st.sampled_from([1e-2, 1.0, 1e2]),
-    st.booleans(),
-    st.booleans(),
+    *PROBLEMS,
 )
 def test_sweeps_are_certified(n, p, seed, scale, C, sparse, intercept):
     X, y = problem(n, p, seed, 0.3)
